@@ -1,0 +1,1 @@
+"""What learns: river models, how they are asked, checked and combined. Nothing here knows Kafka."""

@@ -1,0 +1,23 @@
+"""What travels: event types, codecs and published JSON Schemas. Imports nothing else of headrace."""
+
+from __future__ import annotations
+
+from schemas.cloudevents import DEAD_LETTER_TYPE, PREDICTION_TYPE
+from schemas.decoding import EventDecoder, Refusal
+from schemas.events import Event, Limits
+from schemas.results import Answer, DeadLetter, Fault, Prediction, Source, result_id
+
+__all__ = [
+    "DEAD_LETTER_TYPE",
+    "PREDICTION_TYPE",
+    "Answer",
+    "DeadLetter",
+    "Event",
+    "EventDecoder",
+    "Fault",
+    "Limits",
+    "Prediction",
+    "Refusal",
+    "Source",
+    "result_id",
+]

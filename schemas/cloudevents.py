@@ -1,0 +1,25 @@
+"""CloudEvents 1.0, binary mode: facts about a result travel in headers, the value stays plain JSON."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+
+PREDICTION_TYPE = "headrace.prediction.v1"
+DEAD_LETTER_TYPE = "headrace.dead_letter.v1"
+
+Headers = list[tuple[str, bytes]]
+
+
+def common_headers(event_type: str, source: str, now: datetime) -> Headers:
+    """Return the headers that all results of one chunk share; ``ce_id`` comes per result.
+
+    *source* is a URI reference naming pipeline and log partition, *now* the processing time.
+    """
+    stamp = now.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+    return [
+        ("ce_specversion", b"1.0"),
+        ("ce_type", event_type.encode()),
+        ("ce_source", source.encode()),
+        ("ce_time", stamp.encode()),
+        ("content-type", b"application/json"),
+    ]

@@ -1,0 +1,168 @@
+"""From the bytes of a record to an event: checked in one pass, explained when refused."""
+
+from __future__ import annotations
+
+import json
+import re
+import typing
+from typing import Any
+
+import msgspec
+import orjson
+
+from schemas.events import Limits, is_free, wire_type
+
+_PATH = re.compile(r" - at `(?:key in )?(\$[^`]*)`$")
+_KEYS = re.compile(rb'"\s*:')
+_STRINGS = re.compile(rb'"(?:[^"\\]|\\.)*"')
+_OPEN, _CLOSE = b"{[", b"}]"
+
+
+class Refusal(Exception):  # noqa: N818 - a verdict on a record, not a fault of ours
+    """A record that cannot become an event.
+
+    ``reason`` is a code for machines (``size``, ``json``, ``utf8``, ``type``, ``depth``, ``keys``,
+    ``duplicate_key``), ``path`` the JSON path of the field at fault, the text a sentence for people.
+    """
+
+    def __init__(self, reason: str, message: str, path: str = "$") -> None:
+        super().__init__(message)
+        self.reason = reason
+        self.path = path
+
+
+class EventDecoder:
+    """Decodes records of one event type.
+
+    Parameters
+    ----------
+    event_type
+        A struct with an ``id``; see `schemas.events.Event`.
+    target
+        Name of the field that holds the label, or ``None``.
+    features
+        Names of the fields that reach the model, or ``None`` for all but id and target.
+    """
+
+    def __init__(
+        self,
+        event_type: type[msgspec.Struct],
+        *,
+        target: str | None = None,
+        features: typing.Sequence[str] | None = None,
+        limits: Limits | None = None,
+    ) -> None:
+        self.limits = limits or Limits()
+        wire = wire_type(event_type, self.limits)
+        self._decode = msgspec.json.Decoder(wire).decode
+        self._size_bytes = self.limits.size_bytes
+        self._target = target
+        fields = msgspec.structs.fields(wire)
+        self._n_fields = len(fields)
+        hints = typing.get_type_hints(event_type, include_extras=True)
+        self._free = [f.name for f in fields if is_free(hints[f.name])]
+        self._optional = [
+            (f.name, f.default) for f in fields if not f.required and f.name not in self._free
+        ]
+        kept = None if features is None else {*features}
+        self._dropped = [
+            f.name for f in fields if kept is not None and f.name not in {*kept, "id", target}
+        ]
+
+    def parse(self, value: bytes) -> tuple[Any, dict[str, Any], Any]:
+        """Return the id, the features in schema order and the label (``None`` if absent).
+
+        Raises
+        ------
+        Refusal
+            If the record is not a valid event.
+        """
+        if len(value) > self._size_bytes:
+            raise Refusal("size", f"expected at most {self._size_bytes} bytes, got {len(value)}")
+        try:
+            features = msgspec.structs.asdict(self._decode(value))
+        except Exception as error:  # noqa: BLE001 - whatever the bytes provoke is the record's fault
+            raise _explained(error, value) from None
+        n_keys = self._n_fields
+        for name, default in self._optional:
+            given = features[name]
+            if given == default:
+                n_keys -= 1
+            if given is None:
+                del features[name]
+        if self._free:
+            n_keys += self._spread(features)
+        # Each key has a colon: no more colons than fields found means no key came twice.
+        if value.count(b":") != n_keys:
+            self._check_keys(value)
+        for name in self._dropped:
+            features.pop(name, None)
+        return features.pop("id"), features, features.pop(self._target, None)
+
+    def _spread(self, features: dict[str, Any]) -> int:
+        """Move free features to the top level, sorted by name; return how many there are."""
+        n = 0
+        for field in self._free:
+            free = features.pop(field) or {}
+            n += len(free) if free else -1  # an empty one may as well be absent
+            for name in sorted(free):
+                if name in features:
+                    raise Refusal("duplicate_key", f"{name!r} is a field already", f"$.{field}")
+                if free[name] is not None:
+                    features[name] = free[name]
+        return n
+
+    def _check_keys(self, value: bytes) -> None:
+        """Refuse duplicate keys, too many keys, too much depth; exact, and slower than the count."""
+        n_keys = len(_KEYS.findall(value))
+        if n_keys > self.limits.keys:
+            raise Refusal("keys", f"expected at most {self.limits.keys} keys, got {n_keys}")
+        if value.count(b"{") + value.count(b"[") > self.limits.depth:
+            depth = _depth(value)
+            if depth > self.limits.depth:
+                raise Refusal("depth", f"expected at most {self.limits.depth} levels, got {depth}")
+        try:
+            if len(orjson.loads(value)) == n_keys:
+                return
+            json.loads(value, object_pairs_hook=_unique)
+        except (ValueError, RecursionError) as error:
+            raise _explained(error, value) from None
+
+
+def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    found = dict(pairs)
+    if len(found) != len(pairs):
+        seen: set[str] = set()
+        twice = next(k for k, _ in pairs if k in seen or seen.add(k))  # type: ignore[func-returns-value]
+        raise Refusal("duplicate_key", f"key {twice[:80]!r} comes twice in one object")
+    return found
+
+
+def _depth(value: bytes) -> int:
+    depth = deepest = 0
+    for byte in _STRINGS.sub(b"", value):
+        if byte in _OPEN:
+            depth += 1
+            deepest = max(deepest, depth)
+        elif byte in _CLOSE:
+            depth -= 1
+    return deepest
+
+
+def _explained(error: Exception, value: bytes) -> Refusal:
+    """Return what *error* means, in the words of the person who sent *value*."""
+    if isinstance(error, Refusal):
+        return error
+    if not value.strip():
+        return Refusal("json", "expected a JSON object, got an empty value")
+    if isinstance(error, msgspec.ValidationError):
+        text = str(error)
+        path = _PATH.search(text)
+        return Refusal("type", _PATH.sub("", text), path.group(1) if path else "$")
+    if isinstance(error, RecursionError):
+        return Refusal("depth", "expected a flat JSON object, got one nested too deeply")
+    try:
+        value.decode()
+    except UnicodeDecodeError as bad:
+        return Refusal("utf8", f"expected UTF-8, got byte 0x{value[bad.start]:02x} at {bad.start}")
+    return Refusal("json", f"expected JSON, got {error}")

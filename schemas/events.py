@@ -1,0 +1,115 @@
+"""What users send: the base of their event types, and the limits every record must keep."""
+
+from __future__ import annotations
+
+import types
+import typing
+from typing import Annotated, Any
+
+import msgspec
+
+ID_MAX_LENGTH = 256
+"""Characters; an id is copied into every result."""
+
+
+class Limits(msgspec.Struct, frozen=True):
+    """What a record may be at most; anything beyond becomes a dead letter.
+
+    A field's own ``msgspec.Meta`` bounds take the place of *number_abs* and *string_length*.
+    """
+
+    size_bytes: int = 1 << 20
+    depth: int = 64
+    keys: int = 10_000
+    number_abs: float = 1e12
+    string_length: int = 65_536
+    free_features: int = 1_000
+
+
+class Event(msgspec.Struct):
+    """Base of every event type: one annotated field per feature, in the order models see them.
+
+    Unknown fields of a record are ignored; a missing or wrong one makes it a dead letter. A field that
+    may be absent gets a default; ``None`` means absent and does not reach the model.
+
+    Examples
+    --------
+    >>> class Payment(Event):
+    ...     id: str
+    ...     amount: float
+    ...     is_fraud: bool | None = None
+    """
+
+    id: str
+
+
+def wire_type(event_type: type[msgspec.Struct], limits: Limits) -> type[msgspec.Struct]:
+    """Return *event_type* with *limits* written into its fields, so that decoding checks them.
+
+    Raises
+    ------
+    TypeError
+        If a field has a type that no model can take; the message names field and type.
+    """
+    hints = typing.get_type_hints(event_type, include_extras=True)
+    fields: list[tuple[str, Any, Any]] = []
+    for field in msgspec.structs.fields(event_type):
+        if field.encode_name != field.name:
+            raise TypeError(f"field {field.name!r} is renamed; headrace needs the name as it is")
+        bounded = _bounded(hints[field.name], limits, field.name)
+        if field.name == "id" and bounded == _bounded(str, limits, "id"):
+            bounded = Annotated[str, msgspec.Meta(min_length=1, max_length=ID_MAX_LENGTH)]
+        default = field.default
+        if field.default_factory is not msgspec.NODEFAULT:
+            default = msgspec.field(default_factory=field.default_factory)
+        fields.append((field.name, bounded, default))
+    return msgspec.defstruct(
+        event_type.__name__,
+        [(n, t) if d is msgspec.NODEFAULT else (n, t, d) for n, t, d in fields],
+        kw_only=True,
+        gc=False,
+    )
+
+
+def _bounded(hint: Any, limits: Limits, name: str) -> Any:
+    """Return *hint* with the limits as ``msgspec.Meta``, wherever it sets none itself."""
+    origin = typing.get_origin(hint)
+    if origin is Annotated:
+        return _keep_own_bounds(hint, limits, name)
+    if origin in (types.UnionType, typing.Union):
+        members = [_bounded(member, limits, name) for member in typing.get_args(hint)]
+        return typing.Union[tuple(members)]  # noqa: UP007 - built from a list
+    if origin is dict:
+        key, value = typing.get_args(hint)
+        if key is not str:
+            raise TypeError(f"field {name!r}: free features need str names, got {key}")
+        names = Annotated[str, msgspec.Meta(min_length=1, max_length=ID_MAX_LENGTH)]
+        bound = msgspec.Meta(max_length=limits.free_features)
+        return Annotated[dict[names, _bounded(value, limits, name)], bound]  # type: ignore[valid-type]
+    if origin is typing.Literal or hint in (bool, type(None)):
+        return hint
+    if hint in (float, int):
+        bound = limits.number_abs if hint is float else int(limits.number_abs)
+        return Annotated[hint, msgspec.Meta(gt=-bound, lt=bound)]
+    if hint is str:
+        return Annotated[str, msgspec.Meta(max_length=limits.string_length)]
+    raise TypeError(
+        f"field {name!r} has type {hint!r}; expected float, int, bool, str, Literal, one of them or None, "
+        "or dict[str, float] for free features"
+    )
+
+
+def _keep_own_bounds(hint: Any, limits: Limits, name: str) -> Any:
+    inner, *metas = typing.get_args(hint)
+    given = {a for m in metas for a in ("gt", "ge", "lt", "le", "max_length") if getattr(m, a, None) is not None}
+    if given:
+        return hint
+    bounded = _bounded(inner, limits, name)
+    return Annotated[(bounded, *metas)] if typing.get_origin(bounded) is not Annotated else bounded
+
+
+def is_free(hint: Any) -> bool:
+    """Return whether the field holds free features (a dict) rather than one value."""
+    if typing.get_origin(hint) is Annotated:
+        return is_free(typing.get_args(hint)[0])
+    return typing.get_origin(hint) is dict
