@@ -1,0 +1,61 @@
+"""What a worker tells Prometheus; label children are looked up once, values set once per chunk."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+
+from headrace import metrics
+from headrace.fold import Counts, Fold, Record
+
+
+class WorkerMetrics:
+    """The metrics of one pipeline in one worker."""
+
+    def __init__(self, pipeline: str, topic: str) -> None:
+        self._pipeline = pipeline
+        self._topic = topic
+        self._consumed = metrics.consumed.labels(pipeline, topic)
+        self._outcomes = {
+            outcome: metrics.processed.labels(pipeline, outcome)
+            for outcome in ("predicted", "both", "dead", "filtered", "replayed")
+        }
+        self._chunk = metrics.chunk_duration.labels(pipeline)
+        self._age = metrics.event_age.labels(pipeline)
+        self._last_event = metrics.last_event.labels(pipeline)
+
+    def chunk(
+        self, fold: Fold, records: Sequence[Record], counts: Counts, *, replayed: bool, elapsed_s: float
+    ) -> None:
+        """Take in one folded chunk."""
+        self._consumed.inc(len(records))
+        self._chunk.observe(elapsed_s)
+        timestamp_s = records[-1].timestamp / 1000.0
+        self._last_event.set(timestamp_s)
+        metrics.model_step.labels(self._pipeline, str(fold.partition)).set(fold.step)
+        for (model, verb), n in counts.failures.items():
+            metrics.model_errors.labels(self._pipeline, model, verb).inc(n)
+        if replayed:
+            self._outcomes["replayed"].inc(len(records))
+            return
+        self._age.observe(max(0.0, time.time() - timestamp_s))
+        self._outcomes["both"].inc(counts.learned)
+        self._outcomes["predicted"].inc(counts.predicted - counts.learned)
+        self._outcomes["filtered"].inc(counts.filtered)
+        for reason, n in counts.dead.items():
+            self._outcomes["dead"].inc(n)
+            metrics.dead_letters.labels(self._pipeline, reason).inc(n)
+
+    def partition(self, partition: int, *, lag: int, replay: int) -> None:
+        """Take in how far a partition is behind, in records."""
+        metrics.lag.labels(self._pipeline, self._topic, str(partition)).set(lag)
+        metrics.recovery_remaining.labels(self._pipeline, str(partition)).set(replay)
+
+    def assignment(self, partitions: Sequence[int], given_away: Sequence[int]) -> None:
+        """Take in a rebalance: what is owned now and what no longer is."""
+        metrics.rebalances.labels(self._pipeline).inc()
+        metrics.assigned.labels(self._pipeline).set(len(partitions))
+        for partition in given_away:
+            for gauge in (metrics.recovery_remaining, metrics.model_step):
+                gauge.remove(self._pipeline, str(partition))
+            metrics.lag.remove(self._pipeline, self._topic, str(partition))

@@ -1,0 +1,1 @@
+"""Which model works where: pure decisions, no input or output."""

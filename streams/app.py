@@ -1,0 +1,83 @@
+"""The one place where a Faust app is made, with the settings that measurements asked for."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import faust
+import msgspec
+from faust.types import TP
+from faust.types.transports import TransportT
+
+from streams.chunking import FIRST_RECORDS
+from streams.partitions import Partitions
+from streams.transport import ChunkTransport
+
+
+class AppSettings(msgspec.Struct, frozen=True):
+    """How a worker talks to Kafka; seconds and bytes."""
+
+    bootstrap: str
+    group: str
+    session_timeout_s: float = 30.0
+    request_timeout_s: float = 60.0
+    fetch_bytes: int = 1 << 20
+    buffered_chunks: int = 16
+    worker_port: int = 6066
+
+
+class HeadraceApp(faust.App):
+    """Faust app whose hot topics travel in chunks."""
+
+    hot_topics: frozenset[str] = frozenset()
+    partitions: Partitions | None = None
+
+    def _new_transport(self) -> TransportT:
+        return ChunkTransport(self.conf.broker_consumer, self)
+
+    def _new_producer_transport(self) -> TransportT:
+        return ChunkTransport(self.conf.broker_producer, self)
+
+    def chunk_size(self, tp: TP) -> int:
+        """Return how many records of *tp* make a chunk now."""
+        if self.partitions is None or tp not in self.partitions:
+            return FIRST_RECORDS
+        return self.partitions[tp].sizer.size
+
+    def positions(self) -> Mapping[TP, int]:
+        """Return where reading of each hot partition goes on."""
+        return {} if self.partitions is None else self.partitions.positions()
+
+
+def build_app(settings: AppSettings) -> HeadraceApp:
+    """Return a Faust app for *settings*; nothing connects before it is started.
+
+    Why each value differs from Faust's default: docs/decisions/0002-chunk-transport.md.
+    """
+    options: dict[str, Any] = {
+        "broker": "kafka://" + settings.bootstrap.replace(",", ";kafka://"),
+        "origin": None,
+        "autodiscover": False,
+        "store": "memory://",
+        "web_enabled": False,
+        "web_host": "127.0.0.1",
+        "web_port": settings.worker_port,
+        "topic_allow_declare": False,
+        "topic_disable_leader": True,
+        "broker_session_timeout": settings.session_timeout_s,
+        "broker_heartbeat_interval": settings.session_timeout_s / 10,
+        "broker_request_timeout": max(settings.request_timeout_s, settings.session_timeout_s + 5),
+        "broker_max_poll_records": None,
+        "broker_commit_every": None,
+        "consumer_max_fetch_size": settings.fetch_bytes,
+        "consumer_auto_offset_reset": "earliest",
+        "stream_buffer_maxsize": settings.buffered_chunks,
+        "stream_wait_empty": False,
+        "producer_max_batch_size": 512 << 10,
+        "producer_max_request_size": 4 << 20,
+        "producer_request_timeout": settings.request_timeout_s,
+        "producer_linger": 0.0,
+        "worker_redirect_stdouts": False,
+    }
+    return HeadraceApp(settings.group, **options)

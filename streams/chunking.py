@@ -1,0 +1,41 @@
+"""How many records make a chunk: 10-20 ms of work, whatever the model costs."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+TARGET_S = 0.015
+MAX_RECORDS = 2_000
+FIRST_RECORDS = 50
+_SMOOTHING = 0.3
+
+
+class ChunkSizer:
+    """Learns the cost of a record and answers with the chunk size; decides how, never what, is computed."""
+
+    def __init__(self) -> None:
+        self._cost_s = TARGET_S / FIRST_RECORDS
+
+    @property
+    def cost_s(self) -> float:
+        """Smoothed wall-clock seconds per record."""
+        return self._cost_s
+
+    @property
+    def size(self) -> int:
+        """Records for the next chunk, 1 to `MAX_RECORDS`."""
+        return max(1, min(MAX_RECORDS, int(TARGET_S / self._cost_s)))
+
+    def update(self, n_records: int, elapsed_s: float) -> None:
+        """Take in that *n_records* took *elapsed_s*."""
+        cost_s = max(elapsed_s, 1e-7) / n_records
+        self._cost_s += _SMOOTHING * (cost_s - self._cost_s)
+
+    @contextmanager
+    def measure(self, n_records: int) -> Iterator[None]:
+        """Measure the body of a ``with`` as the work on *n_records*."""
+        start = time.perf_counter()
+        yield
+        self.update(n_records, time.perf_counter() - start)

@@ -1,0 +1,85 @@
+"""Results on their way out: batches built by hand, their acknowledgements tracked."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import deque
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import aiokafka
+from aiokafka.producer.message_accumulator import BatchBuilder
+
+Headers = Sequence[tuple[str, bytes]]
+
+
+class Outbox:
+    """What one log partition publishes, in order, to the same partition number of each result topic.
+
+    `append` only fills buffers; `send` hands the batches over; `acknowledged_offset` tells up to where
+    everything has reached the brokers.
+
+    Parameters
+    ----------
+    producer
+        Gives the started producer.
+    partition
+        Partition number of the log and of the results.
+    """
+
+    def __init__(self, producer: Callable[[], aiokafka.AIOKafkaProducer], partition: int) -> None:
+        self._producer = producer
+        self._partition = partition
+        self._filling: dict[str, BatchBuilder] = {}
+        self._full: list[tuple[str, BatchBuilder]] = []
+        # (offset after the chunk, futures of its batches), oldest first
+        self._in_flight: deque[tuple[int, list[asyncio.Future[Any]]]] = deque()
+
+    def append(
+        self, topic: str, key: bytes | None, value: bytes, timestamp_ms: int, headers: Headers
+    ) -> None:
+        """Add one result to the batch of *topic*; a batch that is full starts the next."""
+        batch = self._filling.get(topic)
+        if batch is None:
+            batch = self._filling[topic] = self._producer().create_batch()
+        if batch.append(timestamp=timestamp_ms, key=key, value=value, headers=headers) is None:
+            self._full.append((topic, batch))
+            batch = self._filling[topic] = self._producer().create_batch()
+            batch.append(timestamp=timestamp_ms, key=key, value=value, headers=headers)
+
+    async def send(self, next_offset: int) -> None:
+        """Send all batches; they hold the results of the records before *next_offset*.
+
+        Waits while the producer's buffer for a partition is full: this is the back-pressure.
+        """
+        batches = [*self._full, *self._filling.items()]
+        self._full = []
+        self._filling = {}
+        producer = self._producer()
+        futures = [
+            await producer.send_batch(batch, topic, partition=self._partition)
+            for topic, batch in batches
+        ]
+        self._in_flight.append((next_offset, futures))
+
+    def acknowledged_offset(self) -> int | None:
+        """Return the offset before which all results are acknowledged, ``None`` if nothing new is.
+
+        Raises
+        ------
+        KafkaError
+            If the brokers refused a batch.
+        """
+        offset = None
+        while self._in_flight and all(future.done() for future in self._in_flight[0][1]):
+            next_offset, futures = self._in_flight.popleft()
+            for future in futures:
+                future.result()
+            offset = next_offset
+        return offset
+
+    async def drain(self, timeout_s: float) -> None:
+        """Wait until all batches sent are acknowledged or failed, at most *timeout_s*."""
+        waiting = [future for _, futures in self._in_flight for future in futures]
+        if waiting:
+            await asyncio.wait(waiting, timeout=timeout_s)

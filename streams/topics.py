@@ -1,0 +1,146 @@
+"""Every topic of a pipeline in one table: name, key, partitions, retention, clean-up policy, type."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+from aiokafka.admin import AIOKafkaAdminClient, NewTopic
+from aiokafka.errors import KafkaError, for_code
+
+from headrace.errors import TopicError
+
+DAY_S = 86_400.0
+
+
+@dataclass(frozen=True)
+class TopicSpec:
+    """What a topic has to be."""
+
+    name: str
+    key: str
+    holds: str
+    partitions: int
+    retention_s: float
+    cleanup: Literal["delete", "compact"] = "delete"
+    max_message_bytes: int = 1 << 20
+
+
+def predictions_topic(pipeline: str) -> str:
+    """Return the name of the topic of results."""
+    return f"{pipeline}.predictions"
+
+
+def dead_topic(pipeline: str) -> str:
+    """Return the name of the topic of dead letters."""
+    return f"{pipeline}.dead"
+
+
+def pipeline_topics(
+    pipeline: str, source: str, *, key: str | None, event: str, partitions: int, retention_s: float
+) -> list[TopicSpec]:
+    """Return the topics of a pipeline, the source first."""
+    return [
+        TopicSpec(source, key or "any", event, partitions, retention_s),
+        TopicSpec(predictions_topic(pipeline), "of the event", "headrace.prediction.v1", partitions, 7 * DAY_S),
+        # Base64 makes a letter a third larger than the record it holds.
+        TopicSpec(
+            dead_topic(pipeline), "of the record", "headrace.dead_letter.v1", partitions, 30 * DAY_S,
+            max_message_bytes=4 << 20,
+        ),
+    ]
+
+
+@dataclass(frozen=True)
+class TopicCheck:
+    """What is found of a topic: ``partitions`` is ``None`` if there is no such topic."""
+
+    spec: TopicSpec
+    partitions: int | None
+
+    @property
+    def problem(self) -> str | None:
+        """What is wrong, or ``None``."""
+        if self.partitions is None:
+            return "missing"
+        if self.partitions != self.spec.partitions:
+            return f"has {self.partitions} partitions, expected {self.spec.partitions}"
+        return None
+
+
+async def check(admin: AIOKafkaAdminClient, specs: Sequence[TopicSpec]) -> list[TopicCheck]:
+    """Return how each topic stands on the broker."""
+    found = {
+        topic["topic"]: len(topic["partitions"])
+        for topic in await admin.describe_topics([spec.name for spec in specs])
+        if topic["error_code"] == 0
+    }
+    return [TopicCheck(spec, found.get(spec.name)) for spec in specs]
+
+
+async def create(
+    admin: AIOKafkaAdminClient, specs: Iterable[TopicSpec], *, replication: int | None = None
+) -> list[str]:
+    """Create the topics that are missing and return their names; replication: 3, or the brokers there are."""
+    if replication is None:
+        replication = min(3, len((await admin.describe_cluster())["brokers"]))
+    missing = [c.spec for c in await check(admin, list(specs)) if c.partitions is None]
+    if not missing:
+        return []
+    reply = await admin.create_topics(
+        [
+            NewTopic(
+                name=spec.name,
+                num_partitions=spec.partitions,
+                replication_factor=replication,
+                topic_configs={
+                    "cleanup.policy": spec.cleanup,
+                    "retention.ms": str(int(spec.retention_s * 1000)),
+                    "max.message.bytes": str(spec.max_message_bytes),
+                },
+            )
+            for spec in missing
+        ]
+    )
+    for name, code, *rest in reply.topic_errors:
+        error = for_code(code)
+        if code != 0 and error.__name__ != "TopicAlreadyExistsError":
+            raise TopicError(
+                f"topic {name} cannot be created", why=f"{error.__name__}: {rest[0] if rest else ''}",
+                fix="check the name and your rights on the broker",
+            )
+    await _until_known(admin, missing)
+    return [spec.name for spec in missing]
+
+
+async def _until_known(admin: AIOKafkaAdminClient, specs: Sequence[TopicSpec]) -> None:
+    """Wait until the broker tells of the topics in its metadata; creation is asynchronous."""
+    async with asyncio.timeout(15):
+        while any(c.partitions is None for c in await check(admin, specs)):
+            await asyncio.sleep(0.05)
+
+
+async def require(admin: AIOKafkaAdminClient, specs: Sequence[TopicSpec], target: str) -> None:
+    """Raise unless every topic is there with the right number of partitions.
+
+    Raises
+    ------
+    TopicError
+        Naming the first topic at fault and the command that mends it.
+    """
+    try:
+        checks = await check(admin, specs)
+    except KafkaError as error:
+        raise TopicError("topics cannot be described", why=str(error)) from error
+    for found in checks:
+        if found.partitions is None:
+            raise TopicError(f"topic {found.spec.name} does not exist", fix=f"headrace topics create {target}")
+        if found.problem:
+            raise TopicError(
+                f"topic {found.spec.name} {found.problem}",
+                why="results go to the partition number of their event, so all topics have as many",
+                fix=f"partitions={checks[0].partitions or found.partitions} in the pipeline's Topic, or "
+                f"recreate {found.spec.name}",
+            )

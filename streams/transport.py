@@ -1,0 +1,165 @@
+"""Chunk transport: one Faust message carries the records of one partition from one fetch.
+
+The only file that touches private parts of Faust and mode; ``tests/contract/test_seams.py`` asserts each of
+them. Why each seam is as it is: docs/decisions/0002-chunk-transport.md.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
+from typing import Any, Protocol
+
+import aiokafka
+from faust.transport.drivers import aiokafka as driver
+from faust.types import TP
+from faust.types.tuples import ConsumerMessage
+
+BUFFER_FULL_PAUSE_S = 0.005
+"""How long to wait while every partition is paused by back-pressure; Faust waits a whole second."""
+
+FETCH_MAX_WAIT_MS = 20
+"""How long the broker may hold a fetch: a partition just drained waits this long to be asked for again.
+
+Faust has 1,500 written into its driver. Below 10 an idle worker burns a core on empty fetches.
+"""
+
+
+class ChunkApp(Protocol):
+    """What the transport asks of the app it serves."""
+
+    hot_topics: frozenset[str]
+
+    def chunk_size(self, tp: TP) -> int:
+        """Return how many records of *tp* make a chunk now."""
+        ...
+
+    def positions(self) -> Mapping[TP, int]:
+        """Return where reading of each hot partition goes on."""
+        ...
+
+
+class ChunkConsumerThread(driver.AIOKafkaConsumerThread):
+    """Faust's consumer thread with a short fetch wait."""
+
+    def _create_worker_consumer(self, transport: Any) -> aiokafka.AIOKafkaConsumer:
+        consumer = super()._create_worker_consumer(transport)
+        consumer._fetch_max_wait_ms = FETCH_MAX_WAIT_MS  # read by aiokafka when it starts
+        return consumer
+
+    async def committed(self, tps: Sequence[TP]) -> dict[TP, int | None]:
+        """Return the committed offset of each partition; call through `call_thread`."""
+        consumer = self._ensure_consumer()
+        offsets = await asyncio.gather(
+            *(consumer.committed(aiokafka.TopicPartition(tp.topic, tp.partition)) for tp in tps)
+        )
+        return dict(zip(tps, offsets, strict=True))
+
+
+class ChunkConsumer(driver.Consumer):
+    """Faust consumer that delivers hot topics in chunks and all other topics record by record."""
+
+    app: Any
+    _thread: ChunkConsumerThread
+
+    def _new_consumer_thread(self) -> ChunkConsumerThread:
+        return ChunkConsumerThread(self, loop=self.loop, beacon=self.beacon)
+
+    async def committed(self, tps: Sequence[TP]) -> dict[TP, int | None]:
+        """Return the group's committed offset of each partition, ``None`` where there is none."""
+        found: dict[TP, int | None] = await self._thread.call_thread(self._thread.committed, tps)
+        return found
+
+    async def getmany(self, timeout: float) -> AsyncIterator[tuple[TP, ConsumerMessage]]:
+        """Yield chunks of hot partitions in turn, and the records of other topics one by one."""
+        generation_id = self.app.consumer_generation_id
+        fetched, active = await self._wait_next_records(timeout)
+        if not fetched or self.should_stop:
+            return
+        if not self.flow_active:
+            await self.perform_seek()
+            return
+        wanted = active or set()
+        waiting = [
+            (tp, records, 0)
+            for tp, records in fetched.items()
+            if records and (tp in wanted or tp in self._buffered_partitions)
+        ]
+        while waiting:
+            rest: list[tuple[TP, Any, int]] = []
+            for tp, records, start in waiting:
+                if not self.flow_active or self.app.consumer_generation_id != generation_id:
+                    return
+                if tp.topic not in self.app.hot_topics:
+                    for record in records:
+                        yield tp, self._to_message(tp, record)
+                    continue
+                end = start + self.app.chunk_size(tp)
+                yield tp, self._to_chunk(tp, records[start:end], generation_id)
+                if end < len(records):
+                    rest.append((tp, records, end))
+            waiting = rest
+
+    def _to_chunk(self, tp: TP, records: Sequence[Any], generation_id: int) -> ConsumerMessage:
+        """Wrap *records* as one message; its offset is that of the last, so a stale chunk is dropped."""
+        last = records[-1]
+        return ConsumerMessage(
+            tp.topic,
+            tp.partition,
+            last.offset,
+            last.timestamp / 1000.0,
+            last.timestamp_type,
+            (),
+            None,
+            records,  # type: ignore[arg-type] # the point of this class
+            None,
+            tp=tp,
+            generation_id=generation_id,
+        )
+
+    async def _wait_next_records(self, timeout: float) -> tuple[Any, set[TP] | None]:
+        if self.flow_active and not self.app.client_only and not self._get_active_partitions():
+            await self.sleep(BUFFER_FULL_PAUSE_S)
+            return {}, set()
+        return await super()._wait_next_records(timeout)
+
+    async def perform_seek(self) -> None:
+        """Seek to the committed offsets as Faust does, then hot partitions to where their state stands."""
+        await super().perform_seek()
+        owned = self.assignment()
+        target = {tp: offset for tp, offset in self.app.positions().items() if tp in owned}
+        if target:
+            await self.seek_wait(target)
+            self._read_offset.update(target)
+
+
+class IdempotentProducer(driver.Producer):
+    """Faust producer whose retries cannot duplicate or reorder."""
+
+    def _settings_extra(self) -> Mapping[str, Any]:
+        return {"acks": "all", "enable_idempotence": True}
+
+
+class ChunkTransport(driver.Transport):
+    """Faust's aiokafka transport with our consumer and producer."""
+
+    Consumer = ChunkConsumer
+    Producer = IdempotentProducer
+
+
+Commit = Callable[[Mapping[TP, int]], Awaitable[bool]]
+
+
+def committer(app: Any) -> Commit:
+    """Return the function that commits offsets of *app*'s group; it crashes the app on real failures."""
+
+    async def commit(offsets: Mapping[TP, int]) -> bool:
+        done: bool = await app.consumer._thread.commit(offsets)
+        return done
+
+    return commit
+
+
+def raw_producer(app: Any) -> aiokafka.AIOKafkaProducer:
+    """Return the aiokafka producer inside *app*'s producer."""
+    return app.producer._producer
