@@ -1,1 +1,1 @@
-"""Who works: one file per service, and the command line. The only place that knows streams and models."""
+"""The agents of headrace: one file per service, and the command line. Knows both streams and models."""

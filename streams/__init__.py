@@ -1,1 +1,1 @@
-"""How it travels: Kafka and Faust. Nothing here knows what a model is."""
+"""How events of headrace travel: Kafka and Faust. Nothing here knows what a model is."""

@@ -1,0 +1,45 @@
+"""headrace: online machine learning on Kafka. Declare a pipeline, run workers, consume predictions."""
+
+from __future__ import annotations
+
+import importlib
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from headrace.errors import DeclarationError, HeadraceError
+    from headrace.models.combine import First, Mean, Vote
+    from headrace.pipeline import Pipeline, Topic
+    from schemas.events import Event, Limits
+
+__version__ = "0.1.0"
+
+__all__ = [
+    "DeclarationError",
+    "Event",
+    "First",
+    "HeadraceError",
+    "Limits",
+    "Mean",
+    "Pipeline",
+    "Topic",
+    "Vote",
+]
+
+# Looked up at first use: a command that only lists topics must not wait for river to be imported.
+_HOME = {
+    "DeclarationError": "headrace.errors",
+    "HeadraceError": "headrace.errors",
+    "Event": "schemas.events",
+    "Limits": "schemas.events",
+    "First": "headrace.models.combine",
+    "Mean": "headrace.models.combine",
+    "Vote": "headrace.models.combine",
+    "Pipeline": "headrace.pipeline",
+    "Topic": "headrace.pipeline",
+}
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _HOME:
+        raise AttributeError(f"module 'headrace' has no attribute {name!r}")
+    return getattr(importlib.import_module(_HOME[name]), name)

@@ -1,0 +1,88 @@
+"""From a TARGET on the command line to the pipeline it names."""
+
+from __future__ import annotations
+
+import importlib
+import importlib.util
+import sys
+from pathlib import Path
+from types import ModuleType
+
+from headrace.errors import HeadraceError, TargetError
+from headrace.pipeline import Pipeline
+
+
+def load_module(target: str) -> tuple[ModuleType, str | None]:
+    """Return the module that *target* names, and the name after the colon if there is one.
+
+    *target* is ``package.module``, ``path/to/file.py`` or either with ``:name``.
+
+    Raises
+    ------
+    TargetError
+        If there is no such module, or importing it fails.
+    """
+    place, _, name = target.partition(":")
+    here = str(Path.cwd())
+    if here not in sys.path:
+        sys.path.insert(0, here)
+    try:
+        module = _from_path(Path(place)) if place.endswith(".py") else importlib.import_module(place)
+    except HeadraceError:
+        raise
+    except ModuleNotFoundError as error:
+        if error.name and (place == error.name or place.startswith(f"{error.name}.")):
+            raise TargetError(
+                f"there is no module {place!r}", why=f"looked in {here} and the installed packages",
+                fix="headrace worker path/to/file.py, or run it in the folder that holds the module",
+            ) from error
+        raise TargetError(f"{place} cannot be imported", why=str(error)) from error
+    except Exception as error:
+        raise TargetError(f"{place} cannot be imported", why=f"{type(error).__name__}: {error}") from error
+    return module, name or None
+
+
+def load_pipeline(target: str) -> Pipeline:
+    """Return the pipeline that *target* names; the only one of its module needs no name.
+
+    Raises
+    ------
+    TargetError
+        If there is none, or several and no name.
+    """
+    module, name = load_module(target)
+    found = {n: v for n, v in vars(module).items() if isinstance(v, Pipeline)}
+    if name is not None:
+        if name not in found:
+            raise TargetError(f"{module.__name__} has no pipeline {name!r}", why=_listed(found))
+        return found[name]
+    distinct = {id(pipeline): pipeline for pipeline in found.values()}
+    if len(distinct) != 1:
+        raise TargetError(
+            f"{target} holds {len(distinct)} pipelines, expected one", why=_listed(found),
+            fix=f"{target}:NAME" if found else "pipeline = headrace.Pipeline(...) in that file",
+        )
+    return next(iter(distinct.values()))
+
+
+def _listed(found: dict[str, Pipeline]) -> str:
+    return "it has " + (", ".join(sorted(found)) if found else "none")
+
+
+def _from_path(path: Path) -> ModuleType:
+    if not path.is_file():
+        raise TargetError(f"there is no file {path}", fix="give the path of a Python file")
+    folder = str(path.resolve().parent)
+    if folder not in sys.path:
+        sys.path.insert(0, folder)
+    spec = importlib.util.spec_from_file_location(path.stem, path)
+    if spec is None or spec.loader is None:
+        raise TargetError(f"{path} is not a Python file")
+    module = importlib.util.module_from_spec(spec)
+    sys.modules[path.stem] = module
+    try:
+        spec.loader.exec_module(module)
+    except BaseException:
+        del sys.modules[path.stem]
+        raise
+    return module
