@@ -1,0 +1,230 @@
+"""One worker process: one Faust app that folds its share of a pipeline's partitions."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+import time
+from collections.abc import Mapping
+from typing import Any
+
+import structlog
+from aiokafka.errors import KafkaError
+
+from agents import health, learning
+from agents.worker_metrics import WorkerMetrics
+from headrace.errors import HeadraceError
+from headrace.metrics import set_build_info
+from headrace.pipeline import Pipeline
+from headrace.settings import Settings
+from streams import client, groups, topics
+from streams.app import AppSettings, HeadraceApp, build_app
+from streams.partitions import Partitions
+
+log = structlog.get_logger(__name__)
+
+STOP_LIMIT_S = 10.0
+"""A worker that has not stopped by itself after this long ends the hard way."""
+
+LAG_INTERVAL_S = 1.0
+
+
+def topic_specs(pipeline: Pipeline) -> list[topics.TopicSpec]:
+    """Return the topics *pipeline* needs."""
+    source = pipeline.source
+    return topics.pipeline_topics(
+        pipeline.name, source.name, key=source.key, event=source.event_type.__name__,
+        partitions=source.partitions, retention_s=source.retention_s,
+    )
+
+
+class Worker:
+    """Runs a pipeline until it is told to stop, or cannot go on.
+
+    Parameters
+    ----------
+    pipeline
+        What to run.
+    settings
+        Where and how; `Settings.bootstrap` must be set.
+    target
+        What the user typed, for error messages.
+    """
+
+    def __init__(self, pipeline: Pipeline, settings: Settings, *, target: str) -> None:
+        self.pipeline = pipeline
+        self.settings = settings
+        self.target = target
+        self.bootstrap = settings.bootstrap or ""
+        self.metrics = WorkerMetrics(pipeline.name, pipeline.source.name)
+        self._stopping = asyncio.Event()
+        self._app: HeadraceApp | None = None
+        self._state = "starting"
+        self._contact_at = time.monotonic()
+
+    def stop(self) -> None:
+        """Finish the chunk, flush, commit, leave the group."""
+        self._stopping.set()
+
+    async def run(self) -> None:
+        """Work until `stop`.
+
+        Raises
+        ------
+        HeadraceError
+            If the topics are not as declared, the group is taken, or the worker cannot go on.
+        """
+        set_build_info()
+        loop = asyncio.get_running_loop()
+        for number in (signal.SIGTERM, signal.SIGINT):
+            loop.add_signal_handler(number, self.stop)
+        settings = self.settings
+        async with health.serving(settings.http_host, settings.http_port, self.status) as port:
+            log.info("worker_starting", pipeline=self.pipeline.label, pid=os.getpid(),
+                     http=f"http://{settings.http_host}:{port}")
+            if await self._first(self._prepare()):
+                await self._work(port)
+        log.info("worker_stopped", pipeline=self.pipeline.label)
+
+    def status(self) -> dict[str, Any]:
+        """Return what `/ready` tells."""
+        owned = self._partitions.items() if self._app else []
+        ready = self._state == "running" and bool(owned)
+        return {
+            "ready": ready and not any(partition.is_replaying for _, partition in owned),
+            "state": self._state,
+            "pipeline": self.pipeline.label,
+            "partitions": sorted(tp.partition for tp, _ in owned),
+        }
+
+    @property
+    def _partitions(self) -> Partitions:
+        if self._app is None or self._app.partitions is None:
+            raise RuntimeError("the worker has no app yet")
+        return self._app.partitions
+
+    async def _prepare(self) -> None:
+        self._state = "waiting for a broker"
+        await client.wait_for_broker(self.bootstrap)
+        async with client.admin(self.bootstrap) as admin:
+            await topics.require(admin, topic_specs(self.pipeline), self.target)
+            await groups.require_ours(admin, self.pipeline.name)
+
+    async def _work(self, port: int) -> None:
+        app = self._app = build_app(
+            AppSettings(
+                bootstrap=self.bootstrap, group=self.pipeline.name, worker_port=port,
+                session_timeout_s=self.settings.session_timeout_s,
+                fetch_bytes=self.settings.fetch_bytes,
+            )
+        )
+        learning.attach(app, self.pipeline, self.metrics)
+        app.on_rebalance_complete.connect(self._assigned, weak=False)
+        app.on_partitions_revoked.connect(self._revoked, weak=False)
+        self._state = "joining the group"
+        app.in_worker = True
+        watchers = [self._commit_for_ever(), self._watch_lag(), self._watch_app()]
+        try:
+            if await self._first(app.start()):
+                await self._first(*watchers)
+            else:
+                for watcher in watchers:
+                    watcher.close()
+        finally:
+            await self._shut_down()
+
+    async def _first(self, *work: Any) -> bool:
+        """Run *work* until any of it ends or `stop` is called; return whether it ended by itself."""
+        tasks = [asyncio.ensure_future(w) for w in (*work, self._stopping.wait())]
+        try:
+            done, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            for task in tasks:
+                task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+        for task in done:
+            task.result()
+        return not self._stopping.is_set()
+
+    async def _assigned(self, app: HeadraceApp, **_: Any) -> None:
+        """Own what was assigned. Heartbeats go on here, and nothing is delivered before it returns."""
+        tps = sorted(tp for tp in app.consumer.assignment() if tp.topic in app.hot_topics)
+        before = {tp.partition for tp, _ in self._partitions.items()}
+        committed = await app.consumer.committed(tps) if tps else {}
+        earliest = await app.consumer.earliest_offsets(*tps) if tps else {}
+        self._partitions.assign(committed, earliest)
+        now = [tp.partition for tp in tps]
+        self.metrics.assignment(now, sorted(before - set(now)))
+        for tp, partition in self._partitions.items():
+            replay = max(0, partition.emit_from - partition.processor.next_offset)
+            self.metrics.partition(tp.partition, lag=0, replay=replay)
+        self._state = "running"
+        log.info("assigned", pipeline=self.pipeline.label, partitions=now)
+
+    async def _revoked(self, app: HeadraceApp, revoked: Any, **_: Any) -> None:
+        self._state = "rebalancing"
+        await self._partitions.settle()
+
+    async def _commit_for_ever(self) -> None:
+        while True:
+            await asyncio.sleep(self.settings.commit_interval_s)
+            await self._partitions.commit()
+
+    async def _watch_lag(self) -> None:
+        """Measure lag against the brokers' end offsets; give up when no broker answers for too long."""
+        while True:
+            await asyncio.sleep(LAG_INTERVAL_S)
+            try:
+                await self._measure_lag()
+                self._contact_at = time.monotonic()
+            except (KafkaError, TimeoutError) as error:
+                silent_s = time.monotonic() - self._contact_at
+                log.warning("broker_silent", seconds=round(silent_s), error=type(error).__name__)
+                if silent_s > self.settings.broker_lost_timeout_s:
+                    raise HeadraceError(
+                        f"no broker answered for {silent_s:.0f} s", why=str(error),
+                        fix="the worker stops so that a supervisor can start it again",
+                    ) from error
+
+    async def _measure_lag(self) -> None:
+        if self._app is None or self._state != "running":
+            return
+        owned = dict(self._partitions.items())
+        async with asyncio.timeout(5):
+            ends: Mapping[Any, int] = await self._app.consumer.highwaters(*owned) if owned else {}
+        for tp, end in ends.items():
+            behind = owned[tp].processor.next_offset
+            self.metrics.partition(
+                tp.partition, lag=max(0, end - behind), replay=max(0, owned[tp].emit_from - behind)
+            )
+
+    async def _watch_app(self) -> None:
+        app = self._app
+        assert app is not None  # noqa: S101 - set before this starts
+        while not (app.should_stop or app.crashed):
+            await asyncio.sleep(0.1)
+        reason = app.crash_reason
+        raise HeadraceError("the worker cannot go on", why=f"{type(reason).__name__}: {reason}") from reason
+
+    async def _shut_down(self) -> None:
+        self._state = "stopping"
+        app = self._app
+        try:
+            async with asyncio.timeout(STOP_LIMIT_S):
+                if app is not None and not app.crashed and not app.should_stop:
+                    await self._partitions.settle()
+                if app is not None:
+                    await app.stop()
+        except TimeoutError:
+            log.error("stop_timed_out", limit_s=STOP_LIMIT_S)  # noqa: TRY400 - the stack tells nothing
+            os._exit(1)
+
+
+def run(pipeline: Pipeline, settings: Settings, *, target: str) -> None:
+    """Run one worker in this process until it is told to stop; see `Worker.run`."""
+
+    async def main() -> None:
+        await Worker(pipeline, settings, target=target).run()
+
+    asyncio.run(main())
