@@ -1,107 +1,107 @@
-"""Everything a developer needs, with only Python: python3 dev.py demo | test [--fast] | bench."""
+"""The contributor's commands; standard library only, and parsed by Python 3.6 so that it can say what is missing.
 
-from __future__ import print_function
+    python3 dev.py demo            events -> workers -> results on a local Kafka; stops by itself
+    python3 dev.py test            all that has to pass before a change lands
+    python3 dev.py test --fast     the same without Kafka and without slow tests
+    python3 dev.py bench           the benchmark
+
+More arguments are passed on to `headrace demo`, `headrace bench` or pytest. The first call makes .venv.
+"""
 
 import hashlib
 import os
 import shutil
+import signal
 import subprocess
 import sys
+from pathlib import Path
 
-ROOT = os.path.dirname(os.path.abspath(__file__))
-VENV = os.path.join(ROOT, ".venv")
-BIN = os.path.join(VENV, "bin")
-USAGE = """usage: python3 dev.py COMMAND [options]
-
-  demo          the demonstration: real flights, a real Kafka, two workers
-  test          everything that has to pass before a change lands
-  test --fast   lint, types and unit tests only
-  bench         compare with a bare river loop and other libraries
-
-Further options are passed on, for example: python3 dev.py demo --events 20000
-"""
-SOURCES = ["headrace", "schemas", "streams", "agents"]
-CHECKS = [
-    ["ruff", "check", "."],
-    ["ruff", "format", "--check", "."],
-    ["mypy"],
-    ["lint-imports"],
-    ["deptry", "."],
-]
+SUPPORTED = ((3, 11), (3, 12), (3, 13))
+ROOT = Path(__file__).resolve().parent
+VENV = ROOT / ".venv"
+CHECKS = ("ruff check .", "ruff format --check .", "mypy", "lint-imports", "deptry .")
+FAST = ["-m", "not broker and not slow", "tests/unit", "tests/contract"]
+USAGE = 2
+INTERRUPTED = 130
 
 
-def say(text):
-    print("dev: " + text, flush=True)
+def say(text: str) -> None:
+    print("dev: " + text, file=sys.stderr, flush=True)
 
 
-def run(command, **options):
-    return subprocess.call(command, cwd=ROOT, **options)
+def run(*command: str) -> int:
+    """Run *command* to its end and return its exit code; Ctrl-C and SIGTERM reach it, and it stops in its own time."""
+    child = subprocess.Popen(command, cwd=str(ROOT), env=dict(os.environ, PYTHONHASHSEED="0"))
+    signal.signal(signal.SIGTERM, lambda *_: child.terminate())
+    while True:
+        try:
+            code = child.wait()
+            return code if code >= 0 else 128 - code
+        except KeyboardInterrupt:  # the terminal has sent it to the child too
+            pass
 
 
-def stamp():
-    """Return what the environment depends on: our two files and this Python."""
-    digest = hashlib.sha256(sys.version.encode())
-    for name in ("pyproject.toml", "constraints.txt"):
-        with open(os.path.join(ROOT, name), "rb") as file:
-            digest.update(file.read())
-    return digest.hexdigest()
+def tool(name: str, *arguments: str) -> int:
+    return run(str(VENV / "bin" / name), *arguments)
 
 
-def prepare():
-    """Make .venv, or make it anew when what it depends on has changed; return an exit code."""
-    path = os.path.join(VENV, "headrace-stamp")
-    if os.path.exists(path):
-        with open(path) as file:
-            if file.read() == stamp():
-                return 0
+def stamp(root: Path = ROOT) -> str:
+    """Return what .venv depends on, as one hash."""
+    files = b"".join((root / name).read_bytes() for name in ("pyproject.toml", "constraints.txt"))
+    return hashlib.sha256(files + f"{sys.version} {root}".encode()).hexdigest()
+
+
+def prepare() -> int:
+    """Make .venv again where it is missing, unfinished or out of date."""
+    mark, python = VENV / "headrace-stamp", VENV / "bin" / "python"
+    if python.exists() and mark.exists() and mark.read_text() == stamp():
+        return 0
     uv = shutil.which("uv")
-    say("making .venv with " + ("uv" if uv else "pip") + " (once, about a minute)")
-    shutil.rmtree(VENV, ignore_errors=True)
-    make = [uv, "venv", "-q", "--python", sys.executable, VENV] if uv else [sys.executable, "-m", "venv", VENV]
-    pip = [uv, "pip", "install", "-q", "--python", os.path.join(BIN, "python")]
-    if not uv:
-        pip = [os.path.join(BIN, "python"), "-m", "pip", "install", "-q", "--disable-pip-version-check"]
-    code = run(make) or run(pip + ["-c", "constraints.txt", "-e", ".[dev]"])
+    say("making .venv")
+    shutil.rmtree(str(VENV), ignore_errors=True)
+    new = [uv, "venv", "--quiet", "--python"] if uv else []
+    code = run(*new, sys.executable, *([] if uv else ["-m", "venv"]), str(VENV))
     if code == 0:
-        with open(path, "w") as file:
-            file.write(stamp())
+        say("installing headrace and its tools into .venv; a minute or two with pip, seconds with uv")
+        pip = [uv, "pip", "install", "--python", str(python)] if uv else [str(python), "-m", "pip", "install"]
+        code = run(*pip, "--quiet", "-c", "constraints.txt", "-e", ".[dev]")
+    if code == 0:
+        mark.write_text(stamp())
     return code
 
 
-def test(arguments):
-    """Run all checks, then the tests; stop at the first that fails."""
-    fast = "--fast" in arguments
-    rest = [a for a in arguments if a != "--fast"]
-    tests = ["pytest", "-q"] + (["-m", "not broker and not slow"] if fast else []) + rest
-    for step in CHECKS + [tests]:
+def test(arguments: list) -> int:
+    """Run every check in turn, up to the first that fails."""
+    fast = arguments[:1] == ["--fast"]
+    steps = [check.split() for check in CHECKS]
+    steps.append(["pytest"] + (FAST + arguments[1:] if fast else arguments))
+    for step in steps:
         say(" ".join(step))
-        code = run([os.path.join(BIN, step[0])] + step[1:])
+        code = tool(*step)
         if code:
-            say("failed: " + step[0])
+            say("{} failed, exit code {}".format(step[0], code))
             return code
+    say("all passed")
     return 0
 
 
-def main(arguments):
-    if not (3, 11) <= sys.version_info[:2] <= (3, 13):
-        say("headrace needs Python 3.11 to 3.13, this is %d.%d" % sys.version_info[:2])
-        return 2
-    if not arguments or arguments[0] not in ("demo", "test", "bench"):
-        print(USAGE)
-        return 2
-    os.environ["PYTHONHASHSEED"] = "0"
-    os.environ["PATH"] = BIN + os.pathsep + os.environ.get("PATH", "")
-    try:
-        code = prepare()
-        if code:
-            say("the environment could not be made")
-            return code
-        if arguments[0] == "test":
-            return test(arguments[1:])
-        return run([os.path.join(BIN, "headrace")] + arguments)
-    except KeyboardInterrupt:
-        return 130
+def main(arguments: list) -> int:
+    if sys.version_info[:2] not in SUPPORTED:
+        say("needs Python 3.11, 3.12 or 3.13; this is {}.{}.{}".format(*sys.version_info[:3]))
+        return USAGE
+    command = arguments[0] if arguments else ""
+    if command not in ("demo", "test", "bench"):
+        print(__doc__, file=sys.stdout if command in ("-h", "--help") else sys.stderr)
+        return 0 if command in ("-h", "--help") else USAGE
+    code = prepare()
+    if code:
+        say("making .venv failed, exit code {}".format(code))
+        return code
+    return test(arguments[1:]) if command == "test" else tool("headrace", *arguments)
 
 
 if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:]))
+    try:
+        sys.exit(main(sys.argv[1:]))
+    except KeyboardInterrupt:
+        sys.exit(INTERRUPTED)

@@ -42,7 +42,9 @@ class Health:
     async def live(self, _: web.Request) -> web.Response:
         """200 while the event loop turns."""
         stalled_s = time.monotonic() - self._beat_at
-        return _json({"live": stalled_s < STALLED_AFTER_S}, ok=stalled_s < STALLED_AFTER_S)
+        return _json(
+            {"live": stalled_s < STALLED_AFTER_S}, ok=stalled_s < STALLED_AFTER_S
+        )
 
     async def ready(self, _: web.Request) -> web.Response:
         """200 once partitions are held and their state stands at the frontier."""
@@ -51,12 +53,17 @@ class Health:
 
     async def metrics(self, _: web.Request) -> web.Response:
         """Prometheus exposition."""
-        return web.Response(body=generate_latest(registry), headers={"Content-Type": CONTENT_TYPE_LATEST})
+        return web.Response(
+            body=generate_latest(registry),
+            headers={"Content-Type": CONTENT_TYPE_LATEST},
+        )
 
 
 def _json(content: Mapping[str, Any], *, ok: bool) -> web.Response:
     return web.Response(
-        body=orjson.dumps(content), status=200 if ok else 503, content_type="application/json"
+        body=orjson.dumps(content),
+        status=200 if ok else 503,
+        content_type="application/json",
     )
 
 
@@ -92,6 +99,7 @@ async def _listen(runner: web.AppRunner, host: str, port: int) -> None:
         await web.TCPSite(runner, host, port, shutdown_timeout=0.5).start()
     except OSError as error:
         raise HeadraceError(
-            f"port {port} on {host} cannot be used", why=error.strerror or str(error),
+            f"port {port} on {host} cannot be used",
+            why=error.strerror or str(error),
             fix="--http-port 0 takes any free one; HEADRACE_HTTP_PORT sets it for good",
         ) from error

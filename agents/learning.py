@@ -13,7 +13,12 @@ from faust.types import TP
 from agents.worker_metrics import WorkerMetrics
 from headrace.fold import Counts, Fold, Record
 from headrace.pipeline import Pipeline
-from schemas.cloudevents import DEAD_LETTER_TYPE, PREDICTION_TYPE, Headers, common_headers
+from schemas.cloudevents import (
+    DEAD_LETTER_TYPE,
+    PREDICTION_TYPE,
+    Headers,
+    common_headers,
+)
 from streams.app import HeadraceApp
 from streams.outbox import Outbox
 from streams.partitions import Partitions
@@ -48,8 +53,11 @@ class Learner:
         else:
             counts = self._publish(records, outbox)
         self._metrics.chunk(
-            self.fold, records, counts,
-            replayed=outbox is None, elapsed_s=time.perf_counter() - started,
+            self.fold,
+            records,
+            counts,
+            replayed=outbox is None,
+            elapsed_s=time.perf_counter() - started,
         )
 
     def _publish(self, records: Sequence[Record], outbox: Outbox) -> Counts:
@@ -57,10 +65,20 @@ class Learner:
         shared = common_headers(PREDICTION_TYPE, self._source, now)
         append, topic = outbox.append, self._predictions
 
-        def emit(result_id: str, key: bytes | None, value: bytes, record: Record) -> None:
-            append(topic, key, value, record.timestamp, [*shared, ("ce_id", result_id.encode())])
+        def emit(
+            result_id: str, key: bytes | None, value: bytes, record: Record
+        ) -> None:
+            append(
+                topic,
+                key,
+                value,
+                record.timestamp,
+                [*shared, ("ce_id", result_id.encode())],
+            )
 
-        def dead(letter_id: str, key: bytes | None, value: bytes, record: Record) -> None:
+        def dead(
+            letter_id: str, key: bytes | None, value: bytes, record: Record
+        ) -> None:
             headers: Headers = common_headers(DEAD_LETTER_TYPE, self._source, now)
             headers += [("ce_id", letter_id.encode())]
             headers += [(f"orig-{name}", content) for name, content in record.headers]
@@ -87,7 +105,11 @@ def attach(app: HeadraceApp, pipeline: Pipeline, metrics: WorkerMetrics) -> None
     app.partitions = partitions
     app.hot_topics = frozenset({pipeline.source.name})
     log_topic = app.topic(
-        pipeline.source.name, value_serializer="raw", value_type=None, key_serializer="raw", acks=False
+        pipeline.source.name,
+        value_serializer="raw",
+        value_type=None,
+        key_serializer="raw",
+        acks=False,
     )
 
     async def fold_chunks(stream: faust.Stream[Any]) -> None:

@@ -34,8 +34,12 @@ def topic_specs(pipeline: Pipeline) -> list[topics.TopicSpec]:
     """Return the topics *pipeline* needs."""
     source = pipeline.source
     return topics.pipeline_topics(
-        pipeline.name, source.name, key=source.key, event=source.event_type.__name__,
-        partitions=source.partitions, retention_s=source.retention_s,
+        pipeline.name,
+        source.name,
+        key=source.key,
+        event=source.event_type.__name__,
+        partitions=source.partitions,
+        retention_s=source.retention_s,
     )
 
 
@@ -80,9 +84,15 @@ class Worker:
         for number in (signal.SIGTERM, signal.SIGINT):
             loop.add_signal_handler(number, self.stop)
         settings = self.settings
-        async with health.serving(settings.http_host, settings.http_port, self.status) as port:
-            log.info("worker_starting", pipeline=self.pipeline.label, pid=os.getpid(),
-                     http=f"http://{settings.http_host}:{port}")
+        async with health.serving(
+            settings.http_host, settings.http_port, self.status
+        ) as port:
+            log.info(
+                "worker_starting",
+                pipeline=self.pipeline.label,
+                pid=os.getpid(),
+                http=f"http://{settings.http_host}:{port}",
+            )
             if await self._first(self._prepare()):
                 await self._work(port)
         log.info("worker_stopped", pipeline=self.pipeline.label)
@@ -92,7 +102,8 @@ class Worker:
         owned = self._partitions.items() if self._app else []
         ready = self._state == "running" and bool(owned)
         return {
-            "ready": ready and not any(partition.is_replaying for _, partition in owned),
+            "ready": ready
+            and not any(partition.is_replaying for _, partition in owned),
             "state": self._state,
             "pipeline": self.pipeline.label,
             "partitions": sorted(tp.partition for tp, _ in owned),
@@ -114,7 +125,9 @@ class Worker:
     async def _work(self, port: int) -> None:
         app = self._app = build_app(
             AppSettings(
-                bootstrap=self.bootstrap, group=self.pipeline.name, worker_port=port,
+                bootstrap=self.bootstrap,
+                group=self.pipeline.name,
+                worker_port=port,
                 session_timeout_s=self.settings.session_timeout_s,
                 fetch_bytes=self.settings.fetch_bytes,
             )
@@ -149,7 +162,9 @@ class Worker:
 
     async def _assigned(self, app: HeadraceApp, **_: Any) -> None:
         """Own what was assigned. Heartbeats go on here, and nothing is delivered before it returns."""
-        tps = sorted(tp for tp in app.consumer.assignment() if tp.topic in app.hot_topics)
+        tps = sorted(
+            tp for tp in app.consumer.assignment() if tp.topic in app.hot_topics
+        )
         before = {tp.partition for tp, _ in self._partitions.items()}
         committed = await app.consumer.committed(tps) if tps else {}
         earliest = await app.consumer.earliest_offsets(*tps) if tps else {}
@@ -180,10 +195,13 @@ class Worker:
                 self._contact_at = time.monotonic()
             except (KafkaError, TimeoutError) as error:
                 silent_s = time.monotonic() - self._contact_at
-                log.warning("broker_silent", seconds=round(silent_s), error=type(error).__name__)
+                log.warning(
+                    "broker_silent", seconds=round(silent_s), error=type(error).__name__
+                )
                 if silent_s > self.settings.broker_lost_timeout_s:
                     raise HeadraceError(
-                        f"no broker answered for {silent_s:.0f} s", why=str(error),
+                        f"no broker answered for {silent_s:.0f} s",
+                        why=str(error),
                         fix="the worker stops so that a supervisor can start it again",
                     ) from error
 
@@ -192,20 +210,26 @@ class Worker:
             return
         owned = dict(self._partitions.items())
         async with asyncio.timeout(5):
-            ends: Mapping[Any, int] = await self._app.consumer.highwaters(*owned) if owned else {}
+            ends: Mapping[Any, int] = (
+                await self._app.consumer.highwaters(*owned) if owned else {}
+            )
         for tp, end in ends.items():
             behind = owned[tp].processor.next_offset
             self.metrics.partition(
-                tp.partition, lag=max(0, end - behind), replay=max(0, owned[tp].emit_from - behind)
+                tp.partition,
+                lag=max(0, end - behind),
+                replay=max(0, owned[tp].emit_from - behind),
             )
 
     async def _watch_app(self) -> None:
         app = self._app
-        assert app is not None  # noqa: S101 - set before this starts
+        assert app is not None
         while not (app.should_stop or app.crashed):
             await asyncio.sleep(0.1)
         reason = app.crash_reason
-        raise HeadraceError("the worker cannot go on", why=f"{type(reason).__name__}: {reason}") from reason
+        raise HeadraceError(
+            "the worker cannot go on", why=f"{type(reason).__name__}: {reason}"
+        ) from reason
 
     async def _shut_down(self) -> None:
         self._state = "stopping"
@@ -217,7 +241,7 @@ class Worker:
                 if app is not None:
                     await app.stop()
         except TimeoutError:
-            log.error("stop_timed_out", limit_s=STOP_LIMIT_S)  # noqa: TRY400 - the stack tells nothing
+            log.error("stop_timed_out", limit_s=STOP_LIMIT_S)
             os._exit(1)
 
 

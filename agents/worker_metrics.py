@@ -25,7 +25,13 @@ class WorkerMetrics:
         self._last_event = metrics.last_event.labels(pipeline)
 
     def chunk(
-        self, fold: Fold, records: Sequence[Record], counts: Counts, *, replayed: bool, elapsed_s: float
+        self,
+        fold: Fold,
+        records: Sequence[Record],
+        counts: Counts,
+        *,
+        replayed: bool,
+        elapsed_s: float,
     ) -> None:
         """Take in one folded chunk."""
         self._consumed.inc(len(records))

@@ -41,7 +41,9 @@ class DeclarationError(HeadraceError):
 
     exit_code = 2
 
-    def __init__(self, argument: str, what: str, *, why: str = "", fix: str = "") -> None:
+    def __init__(
+        self, argument: str, what: str, *, why: str = "", fix: str = ""
+    ) -> None:
         super().__init__(f"{argument}: {what}", why=why, fix=fix)
         self.argument = argument
 

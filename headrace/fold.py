@@ -84,11 +84,14 @@ class Fold:
         self.step = 0
         self.models = pipeline.fresh_models()
         self._members: list[tuple[str, Verbs]] = [
-            (name, verbs_of(model, pipeline.task)) for name, model in self.models.items()
+            (name, verbs_of(model, pipeline.task))
+            for name, model in self.models.items()
         ]
         self._labelled = any(needs_label(model) for model in self.models.values())
         self._parse = pipeline.decoder().parse
-        self._combine: Combine | None = pipeline.combine if len(self._members) > 1 else None
+        self._combine: Combine | None = (
+            pipeline.combine if len(self._members) > 1 else None
+        )
         self._id_prefix = result_id(pipeline.name, Source(topic, partition, 0), "")[:-2]
 
     def step_chunk(self, records: Iterable[Record], emit: Emit, dead: Emit) -> Counts:
@@ -127,7 +130,9 @@ class Fold:
         self, offset: int, event_id: Any, x: dict[Any, Any], y: Any, counts: Counts
     ) -> Prediction:
         members = self._members
-        answers = {name: self._ask(name, verbs, x, y, counts) for name, verbs in members}
+        answers = {
+            name: self._ask(name, verbs, x, y, counts) for name, verbs in members
+        }
         final = self._final(answers)
         step = self.step
         if y is not None or not self._labelled:
@@ -155,7 +160,13 @@ class Fold:
             return Answer(error=_reported(name, "predict", error, counts))
 
     def _teach(
-        self, name: str, verbs: Verbs, x: Any, y: Any, answers: dict[str, Answer], counts: Counts
+        self,
+        name: str,
+        verbs: Verbs,
+        x: Any,
+        y: Any,
+        answers: dict[str, Answer],
+        counts: Counts,
     ) -> None:
         try:
             verbs.learn(x, y)
@@ -167,7 +178,9 @@ class Fold:
             return next(iter(answers.values()))
         return self._combine({n: a for n, a in answers.items() if a.error is None})
 
-    def _dead_letter(self, record: Record, value: bytes, refusal: Refusal) -> DeadLetter:
+    def _dead_letter(
+        self, record: Record, value: bytes, refusal: Refusal
+    ) -> DeadLetter:
         source = Source(self.topic, self.partition, record.offset)
         copied = len(value) <= self.pipeline.limits.size_bytes
         return DeadLetter(
@@ -176,7 +189,9 @@ class Fold:
             source=source,
             timestamp_ms=record.timestamp,
             error=Fault(refusal.reason, refusal.path, str(refusal)),
-            key_b64=None if record.key is None else base64.b64encode(record.key).decode(),
+            key_b64=None
+            if record.key is None
+            else base64.b64encode(record.key).decode(),
             value_b64=base64.b64encode(value).decode() if copied else None,
             value_size_bytes=len(value),
             value_sha256=None if copied else hashlib.sha256(value).hexdigest(),

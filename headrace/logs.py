@@ -45,7 +45,9 @@ def configure(level: str = "info", *, json_lines: bool | None = None) -> None:
     """Send all logs of the process to stderr; *json_lines* defaults to "not a terminal"."""
     as_json = not sys.stderr.isatty() if json_lines is None else json_lines
     renderer: Any = (
-        structlog.processors.JSONRenderer() if as_json else structlog.dev.ConsoleRenderer(pad_event_to=0)
+        structlog.processors.JSONRenderer()
+        if as_json
+        else structlog.dev.ConsoleRenderer(pad_event_to=0)
     )
     shared: list[Any] = [
         structlog.contextvars.merge_contextvars,

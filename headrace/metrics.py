@@ -13,54 +13,83 @@ _CHUNK_BUCKETS_S = (0.001, 0.0025, 0.005, 0.01, 0.02, 0.05, 0.1, 0.25, 1.0, 5.0)
 _AGE_BUCKETS_S = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 5.0, 60.0, 3600.0)
 
 build = Gauge(
-    "headrace_build_info", "Versions this worker runs; always 1.",
-    ["version", "python", "river", "faust"], registry=registry,
+    "headrace_build_info",
+    "Versions this worker runs; always 1.",
+    ["version", "python", "river", "faust"],
+    registry=registry,
 )
 consumed = Counter(
-    "headrace_events_consumed_total", "Records read from the log.", ["pipeline", "topic"],
+    "headrace_events_consumed_total",
+    "Records read from the log.",
+    ["pipeline", "topic"],
     registry=registry,
 )
 processed = Counter(
     "headrace_events_processed_total",
     "Records folded, by outcome: predicted, both (predicted and learned), dead, filtered (tombstones), replayed.",
-    ["pipeline", "outcome"], registry=registry,
+    ["pipeline", "outcome"],
+    registry=registry,
 )
 dead_letters = Counter(
-    "headrace_dead_letters_total", "Records that could not become events, by reason.",
-    ["pipeline", "error"], registry=registry,
+    "headrace_dead_letters_total",
+    "Records that could not become events, by reason.",
+    ["pipeline", "error"],
+    registry=registry,
 )
 model_errors = Counter(
-    "headrace_model_errors_total", "Times a model raised or gave a number that is not finite.",
-    ["pipeline", "model", "verb"], registry=registry,
+    "headrace_model_errors_total",
+    "Times a model raised or gave a number that is not finite.",
+    ["pipeline", "model", "verb"],
+    registry=registry,
 )
 chunk_duration = Histogram(
-    "headrace_chunk_duration_seconds", "Time to fold one chunk: decode, predict, learn, encode.",
-    ["pipeline"], buckets=_CHUNK_BUCKETS_S, registry=registry,
+    "headrace_chunk_duration_seconds",
+    "Time to fold one chunk: decode, predict, learn, encode.",
+    ["pipeline"],
+    buckets=_CHUNK_BUCKETS_S,
+    registry=registry,
 )
 event_age = Histogram(
-    "headrace_event_age_seconds", "From a record's timestamp to its result, for the last record of a chunk.",
-    ["pipeline"], buckets=_AGE_BUCKETS_S, registry=registry,
+    "headrace_event_age_seconds",
+    "From a record's timestamp to its result, for the last record of a chunk.",
+    ["pipeline"],
+    buckets=_AGE_BUCKETS_S,
+    registry=registry,
 )
 lag = Gauge(
-    "headrace_consumer_lag_events", "Log end offset less the offset of the next record to fold.",
-    ["pipeline", "topic", "partition"], registry=registry,
+    "headrace_consumer_lag_events",
+    "Log end offset less the offset of the next record to fold.",
+    ["pipeline", "topic", "partition"],
+    registry=registry,
 )
 assigned = Gauge(
-    "headrace_assigned_partitions", "Log partitions this worker owns.", ["pipeline"], registry=registry,
+    "headrace_assigned_partitions",
+    "Log partitions this worker owns.",
+    ["pipeline"],
+    registry=registry,
 )
 rebalances = Counter(
-    "headrace_rebalances_total", "Rebalances this worker took part in.", ["pipeline"], registry=registry,
+    "headrace_rebalances_total",
+    "Rebalances this worker took part in.",
+    ["pipeline"],
+    registry=registry,
 )
 recovery_remaining = Gauge(
-    "headrace_recovery_remaining_events", "Records still to be replayed before results go on.",
-    ["pipeline", "partition"], registry=registry,
+    "headrace_recovery_remaining_events",
+    "Records still to be replayed before results go on.",
+    ["pipeline", "partition"],
+    registry=registry,
 )
 last_event = Gauge(
-    "headrace_last_event_timestamp_seconds", "Timestamp of the last record folded, seconds since 1970.",
-    ["pipeline"], registry=registry,
+    "headrace_last_event_timestamp_seconds",
+    "Timestamp of the last record folded, seconds since 1970.",
+    ["pipeline"],
+    registry=registry,
 )
 model_step = Gauge(
-    "headrace_model_step_events", "Events learned, by partition.", ["pipeline", "partition"],
+    "headrace_model_step_events",
+    "Events learned, by partition.",
+    ["pipeline", "partition"],
     registry=registry,
 )
 
@@ -68,5 +97,8 @@ model_step = Gauge(
 def set_build_info() -> None:
     """Publish the versions of what runs here."""
     build.labels(
-        version("headrace"), platform.python_version(), version("river"), version("faust-streaming")
+        version("headrace"),
+        platform.python_version(),
+        version("river"),
+        version("faust-streaming"),
     ).set(1)

@@ -103,7 +103,9 @@ class Pipeline:
         _check_source(source)
         _check_fields(source.event_type, target, features, source.key)
         self.decoder()
-        self.tasks = {n: _check_model(n, factory) for n, factory in _named(self.models).items()}
+        self.tasks = {
+            n: _check_model(n, factory) for n, factory in _named(self.models).items()
+        }
         self.task = _one_task(self.tasks)
         self._check_target()
         self.combine: Combine = combine or default_combine(self.task)
@@ -124,7 +126,9 @@ class Pipeline:
             )
         except TypeError as error:
             raise DeclarationError(
-                "source", f"event type {self.source.event_type.__name__} cannot be used", why=str(error),
+                "source",
+                f"event type {self.source.event_type.__name__} cannot be used",
+                why=str(error),
                 fix="change the field's type, or leave the field out: unknown fields are ignored",
             ) from error
 
@@ -136,7 +140,8 @@ class Pipeline:
         supervised = [n for n, factory in self.models.items() if needs_label(factory())]
         if supervised and self.target is None:
             raise DeclarationError(
-                "target", f"model {supervised[0]!r} learns from labels, and no target is named",
+                "target",
+                f"model {supervised[0]!r} learns from labels, and no target is named",
                 fix="target='FIELD' with the name of the label's field in the event type",
             )
 
@@ -151,7 +156,8 @@ def default_combine(task: Task) -> Combine:
 def _checked_name(argument: str, name: str) -> str:
     if not isinstance(name, str) or not _NAME.fullmatch(name):
         raise DeclarationError(
-            argument, f"{name!r} is not valid as a topic name",
+            argument,
+            f"{name!r} is not valid as a topic name",
             why="Kafka takes letters, digits, '.', '_' and '-', here at most 200 characters",
             fix="for example 'fraud' or 'flights.late'",
         )
@@ -160,15 +166,23 @@ def _checked_name(argument: str, name: str) -> str:
 
 def _check_source(source: Topic) -> None:
     if not isinstance(source, Topic):
-        raise DeclarationError("source", f"expected headrace.Topic, got {type(source).__name__}",
-                               fix="source=headrace.Topic('payments', Payment)")
+        raise DeclarationError(
+            "source",
+            f"expected headrace.Topic, got {type(source).__name__}",
+            fix="source=headrace.Topic('payments', Payment)",
+        )
     _checked_name("source", source.name)
     event_type = source.event_type
     if not (isinstance(event_type, type) and issubclass(event_type, msgspec.Struct)):
-        raise DeclarationError("source", f"event type must be a msgspec Struct, got {event_type!r}",
-                               fix="class Payment(headrace.Event): ...")
+        raise DeclarationError(
+            "source",
+            f"event type must be a msgspec Struct, got {event_type!r}",
+            fix="class Payment(headrace.Event): ...",
+        )
     if not 1 <= source.partitions <= 10_000:
-        raise DeclarationError("source", f"partitions must be 1 to 10,000, got {source.partitions}")
+        raise DeclarationError(
+            "source", f"partitions must be 1 to 10,000, got {source.partitions}"
+        )
 
 
 def _check_fields(
@@ -183,12 +197,15 @@ def _check_fields(
     for argument, name in wanted:
         if name is not None and name not in names:
             raise DeclarationError(
-                argument, f"{event_type.__name__} has no field {name!r}",
+                argument,
+                f"{event_type.__name__} has no field {name!r}",
                 why=f"its fields are {', '.join(names)}",
                 fix=f"add the field to {event_type.__name__}, or correct the name",
             )
     if target is not None and target in (features or []):
-        raise DeclarationError("features", f"{target!r} is the target: a model must not see it")
+        raise DeclarationError(
+            "features", f"{target!r} is the target: a model must not see it"
+        )
 
 
 def _named(models: Mapping[str, ModelFactory]) -> Mapping[str, ModelFactory]:
@@ -196,8 +213,11 @@ def _named(models: Mapping[str, ModelFactory]) -> Mapping[str, ModelFactory]:
         raise DeclarationError("models", "at least one model is needed")
     for name in models:
         if not _STEP_NAME.fullmatch(name):
-            raise DeclarationError("models", f"{name!r} is not a valid model name",
-                                   why="letters, digits, '_' and '-', at most 64, a letter first")
+            raise DeclarationError(
+                "models",
+                f"{name!r} is not a valid model name",
+                why="letters, digits, '_' and '-', at most 64, a letter first",
+            )
     return models
 
 
@@ -205,24 +225,33 @@ def _check_model(name: str, factory: Any) -> Task:
     argument = f"models[{name!r}]"
     if isinstance(factory, base.Base) or not callable(factory):
         raise DeclarationError(
-            argument, f"expected a factory, got {type(factory).__name__}",
-            why="each partition needs a fresh model of its own", fix="write  lambda: ...  around it",
+            argument,
+            f"expected a factory, got {type(factory).__name__}",
+            why="each partition needs a fresh model of its own",
+            fix="write  lambda: ...  around it",
         )
     try:
         model, other = factory(), factory()
     except Exception as error:
-        raise DeclarationError(argument, f"the factory raised {type(error).__name__}: {error}",
-                               fix="make the factory return a river model") from error
+        raise DeclarationError(
+            argument,
+            f"the factory raised {type(error).__name__}: {error}",
+            fix="make the factory return a river model",
+        ) from error
     task = task_of(model) if isinstance(model, base.Estimator) else None
     if task is None:
         raise DeclarationError(
-            argument, f"{type(model).__name__} is no model headrace can ask",
+            argument,
+            f"{type(model).__name__} is no model headrace can ask",
             why="expected a river classifier, regressor, anomaly detector or clusterer",
         )
     if same := inspection.shared(model, other):
-        raise DeclarationError(argument, "the factory gives the same object twice",
-                               why=f"shared: {', '.join(same[:3])}",
-                               fix="build every part inside the factory")
+        raise DeclarationError(
+            argument,
+            "the factory gives the same object twice",
+            why=f"shared: {', '.join(same[:3])}",
+            fix="build every part inside the factory",
+        )
     _check_reproducible(argument, model)
     return task
 
@@ -230,22 +259,35 @@ def _check_model(name: str, factory: Any) -> Task:
 def _check_reproducible(argument: str, model: base.Estimator) -> None:
     if engines := inspection.unseeded_engines(model):
         raise DeclarationError(
-            argument, f"the nearest-neighbour engine is not reproducible ({engines[0].strip('.')})",
+            argument,
+            f"the nearest-neighbour engine is not reproducible ({engines[0].strip('.')})",
             why="replay must give the same bits",
             fix="engine=neighbors.LazySearch(window_size=1000)",
         )
     if places := inspection.unseeded(model):
-        raise DeclarationError(argument, f"not seeded: {', '.join(places[:3])}",
-                               why="replay must give the same bits", fix="seed=7 (any number)")
+        raise DeclarationError(
+            argument,
+            f"not seeded: {', '.join(places[:3])}",
+            why="replay must give the same bits",
+            fix="seed=7 (any number)",
+        )
     if fault := inspection.pickle_fault(model):
-        raise DeclarationError(argument, "the model cannot be pickled", why=fault,
-                               fix="use named functions instead of lambdas inside the model")
+        raise DeclarationError(
+            argument,
+            "the model cannot be pickled",
+            why=fault,
+            fix="use named functions instead of lambdas inside the model",
+        )
 
 
 def _one_task(tasks: Mapping[str, Task]) -> Task:
     kinds = sorted(set(tasks.values()))
     if len(kinds) > 1:
         listed = ", ".join(f"{n}: {t}" for n, t in tasks.items())
-        raise DeclarationError("models", "all models of a pipeline have one task", why=listed,
-                               fix="declare a pipeline for each task")
+        raise DeclarationError(
+            "models",
+            "all models of a pipeline have one task",
+            why=listed,
+            fix="declare a pipeline for each task",
+        )
     return next(iter(tasks.values()))

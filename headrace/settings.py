@@ -48,14 +48,18 @@ def load(
     if path.is_file():
         values |= _from_file(path)
     for name, text in (os.environ if env is None else env).items():
-        if name.startswith(_PREFIX) and name[len(_PREFIX) :].lower() in Settings.__struct_fields__:
+        if (
+            name.startswith(_PREFIX)
+            and name[len(_PREFIX) :].lower() in Settings.__struct_fields__
+        ):
             values[name[len(_PREFIX) :].lower()] = text
     values |= {name: value for name, value in overrides.items() if value is not None}
     try:
         return msgspec.convert(values, Settings, strict=False)
     except msgspec.ValidationError as error:
         raise SettingsError(
-            "the settings cannot be used", why=str(error),
+            "the settings cannot be used",
+            why=str(error),
             fix=f"look at {FILE_NAME} and the {_PREFIX}* variables; known: "
             + ", ".join(Settings.__struct_fields__),
         ) from error

@@ -18,7 +18,7 @@ _STRINGS = re.compile(rb'"(?:[^"\\]|\\.)*"')
 _OPEN, _CLOSE = b"{[", b"}]"
 
 
-class Refusal(Exception):  # noqa: N818 - a verdict on a record, not a fault of ours
+class Refusal(Exception):
     """A record that cannot become an event.
 
     ``reason`` is a code for machines (``size``, ``json``, ``utf8``, ``type``, ``depth``, ``keys``,
@@ -62,11 +62,15 @@ class EventDecoder:
         hints = typing.get_type_hints(event_type, include_extras=True)
         self._free = [f.name for f in fields if is_free(hints[f.name])]
         self._optional = [
-            (f.name, f.default) for f in fields if not f.required and f.name not in self._free
+            (f.name, f.default)
+            for f in fields
+            if not f.required and f.name not in self._free
         ]
         kept = None if features is None else {*features}
         self._dropped = [
-            f.name for f in fields if kept is not None and f.name not in {*kept, "id", target}
+            f.name
+            for f in fields
+            if kept is not None and f.name not in {*kept, "id", target}
         ]
 
     def parse(self, value: bytes) -> tuple[Any, dict[str, Any], Any]:
@@ -78,7 +82,9 @@ class EventDecoder:
             If the record is not a valid event.
         """
         if len(value) > self._size_bytes:
-            raise Refusal("size", f"expected at most {self._size_bytes} bytes, got {len(value)}")
+            raise Refusal(
+                "size", f"expected at most {self._size_bytes} bytes, got {len(value)}"
+            )
         try:
             features = msgspec.structs.asdict(self._decode(value))
         except Exception as error:  # noqa: BLE001 - whatever the bytes provoke is the record's fault
@@ -107,7 +113,9 @@ class EventDecoder:
             n += len(free) if free else -1  # an empty one may as well be absent
             for name in sorted(free):
                 if name in features:
-                    raise Refusal("duplicate_key", f"{name!r} is a field already", f"$.{field}")
+                    raise Refusal(
+                        "duplicate_key", f"{name!r} is a field already", f"$.{field}"
+                    )
                 if free[name] is not None:
                     features[name] = free[name]
         return n
@@ -116,11 +124,15 @@ class EventDecoder:
         """Refuse duplicate keys, too many keys, too much depth; exact, and slower than the count."""
         n_keys = len(_KEYS.findall(value))
         if n_keys > self.limits.keys:
-            raise Refusal("keys", f"expected at most {self.limits.keys} keys, got {n_keys}")
+            raise Refusal(
+                "keys", f"expected at most {self.limits.keys} keys, got {n_keys}"
+            )
         if value.count(b"{") + value.count(b"[") > self.limits.depth:
             depth = _depth(value)
             if depth > self.limits.depth:
-                raise Refusal("depth", f"expected at most {self.limits.depth} levels, got {depth}")
+                raise Refusal(
+                    "depth", f"expected at most {self.limits.depth} levels, got {depth}"
+                )
         try:
             if len(orjson.loads(value)) == n_keys:
                 return
@@ -160,9 +172,13 @@ def _explained(error: Exception, value: bytes) -> Refusal:
         path = _PATH.search(text)
         return Refusal("type", _PATH.sub("", text), path.group(1) if path else "$")
     if isinstance(error, RecursionError):
-        return Refusal("depth", "expected a flat JSON object, got one nested too deeply")
+        return Refusal(
+            "depth", "expected a flat JSON object, got one nested too deeply"
+        )
     try:
         value.decode()
     except UnicodeDecodeError as bad:
-        return Refusal("utf8", f"expected UTF-8, got byte 0x{value[bad.start]:02x} at {bad.start}")
+        return Refusal(
+            "utf8", f"expected UTF-8, got byte 0x{value[bad.start]:02x} at {bad.start}"
+        )
     return Refusal("json", f"expected JSON, got {error}")

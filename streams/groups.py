@@ -27,7 +27,12 @@ class Member(msgspec.Struct, frozen=True):
 async def _describe(admin: AIOKafkaAdminClient, group: str) -> dict[str, Any]:
     replies = await admin.describe_consumer_groups([group])
     code, name, state, protocol_type, protocol, members, *_ = replies[0].groups[0]
-    return {"state": state, "type": protocol_type, "protocol": protocol, "members": members}
+    return {
+        "state": state,
+        "type": protocol_type,
+        "protocol": protocol,
+        "members": members,
+    }
 
 
 async def require_ours(admin: AIOKafkaAdminClient, group: str) -> None:
@@ -51,8 +56,14 @@ async def members(admin: AIOKafkaAdminClient, group: str, topic: str) -> list[Me
     """Return the members of *group* and which partitions of *topic* each holds."""
     found: list[Member] = []
     for member_id, _, host, _, assignment in (await _describe(admin, group))["members"]:
-        held = ConsumerProtocolMemberAssignment.decode(assignment).assignment if assignment else []
-        mine = sorted(p for name, partitions in held if name == topic for p in partitions)
+        held = (
+            ConsumerProtocolMemberAssignment.decode(assignment).assignment
+            if assignment
+            else []
+        )
+        mine = sorted(
+            p for name, partitions in held if name == topic for p in partitions
+        )
         found.append(Member(member_id, host.lstrip("/"), mine))
     return found
 
@@ -63,4 +74,6 @@ async def committed(
     """Return the committed offset per partition; partitions without one are left out."""
     wanted = [TopicPartition(topic, partition) for partition in partitions]
     offsets = await admin.list_consumer_group_offsets(group, partitions=wanted)
-    return {tp.partition: found.offset for tp, found in offsets.items() if found.offset >= 0}
+    return {
+        tp.partition: found.offset for tp, found in offsets.items() if found.offset >= 0
+    }

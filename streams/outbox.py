@@ -27,7 +27,9 @@ class Outbox:
         Partition number of the log and of the results.
     """
 
-    def __init__(self, producer: Callable[[], aiokafka.AIOKafkaProducer], partition: int) -> None:
+    def __init__(
+        self, producer: Callable[[], aiokafka.AIOKafkaProducer], partition: int
+    ) -> None:
         self._producer = producer
         self._partition = partition
         self._filling: dict[str, BatchBuilder] = {}
@@ -36,13 +38,21 @@ class Outbox:
         self._in_flight: deque[tuple[int, list[asyncio.Future[Any]]]] = deque()
 
     def append(
-        self, topic: str, key: bytes | None, value: bytes, timestamp_ms: int, headers: Headers
+        self,
+        topic: str,
+        key: bytes | None,
+        value: bytes,
+        timestamp_ms: int,
+        headers: Headers,
     ) -> None:
         """Add one result to the batch of *topic*; a batch that is full starts the next."""
         batch = self._filling.get(topic)
         if batch is None:
             batch = self._filling[topic] = self._producer().create_batch()
-        if batch.append(timestamp=timestamp_ms, key=key, value=value, headers=headers) is None:
+        if (
+            batch.append(timestamp=timestamp_ms, key=key, value=value, headers=headers)
+            is None
+        ):
             self._full.append((topic, batch))
             batch = self._filling[topic] = self._producer().create_batch()
             batch.append(timestamp=timestamp_ms, key=key, value=value, headers=headers)
@@ -71,7 +81,9 @@ class Outbox:
             If the brokers refused a batch.
         """
         offset = None
-        while self._in_flight and all(future.done() for future in self._in_flight[0][1]):
+        while self._in_flight and all(
+            future.done() for future in self._in_flight[0][1]
+        ):
             next_offset, futures = self._in_flight.popleft()
             for future in futures:
                 future.result()

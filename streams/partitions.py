@@ -101,7 +101,9 @@ class Partitions:
         """Return the offset at which reading of each partition goes on."""
         return {tp: owned.processor.next_offset for tp, owned in self._owned.items()}
 
-    def assign(self, committed: Mapping[TP, int | None], earliest: Mapping[TP, int]) -> None:
+    def assign(
+        self, committed: Mapping[TP, int | None], earliest: Mapping[TP, int]
+    ) -> None:
         """Own exactly the partitions of *committed*; each emits from its committed offset on.
 
         A partition kept through the rebalance keeps its state unless results may be missing, that is unless
@@ -118,16 +120,27 @@ class Partitions:
                 processor = self._open_processor(tp)
                 processor.next_offset = start
                 if start > 0:
-                    log.warning("log_start_deleted", topic=tp.topic, partition=tp.partition, start=start)
+                    log.warning(
+                        "log_start_deleted",
+                        topic=tp.topic,
+                        partition=tp.partition,
+                        start=start,
+                    )
             self._owned[tp] = Partition(processor, self._open_outbox(tp), frontier)
             log.info(
-                "partition_assigned", topic=tp.topic, partition=tp.partition,
-                next_offset=processor.next_offset, frontier=frontier, kept=kept is not None,
+                "partition_assigned",
+                topic=tp.topic,
+                partition=tp.partition,
+                next_offset=processor.next_offset,
+                frontier=frontier,
+                kept=kept is not None,
             )
 
     async def settle(self) -> None:
         """Finish chunks, wait for acknowledgements, commit: before partitions are given away."""
-        await asyncio.gather(*(self._settle_one(owned) for owned in self._owned.values()))
+        await asyncio.gather(
+            *(self._settle_one(owned) for owned in self._owned.values())
+        )
         await self.commit()
 
     async def _settle_one(self, owned: Partition) -> None:

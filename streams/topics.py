@@ -7,6 +7,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
+from aiokafka import AIOKafkaConsumer, TopicPartition
 from aiokafka.admin import AIOKafkaAdminClient, NewTopic
 from aiokafka.errors import KafkaError, for_code
 
@@ -39,15 +40,31 @@ def dead_topic(pipeline: str) -> str:
 
 
 def pipeline_topics(
-    pipeline: str, source: str, *, key: str | None, event: str, partitions: int, retention_s: float
+    pipeline: str,
+    source: str,
+    *,
+    key: str | None,
+    event: str,
+    partitions: int,
+    retention_s: float,
 ) -> list[TopicSpec]:
     """Return the topics of a pipeline, the source first."""
     return [
         TopicSpec(source, key or "any", event, partitions, retention_s),
-        TopicSpec(predictions_topic(pipeline), "of the event", "headrace.prediction.v1", partitions, 7 * DAY_S),
+        TopicSpec(
+            predictions_topic(pipeline),
+            "of the event",
+            "headrace.prediction.v1",
+            partitions,
+            7 * DAY_S,
+        ),
         # Base64 makes a letter a third larger than the record it holds.
         TopicSpec(
-            dead_topic(pipeline), "of the record", "headrace.dead_letter.v1", partitions, 30 * DAY_S,
+            dead_topic(pipeline),
+            "of the record",
+            "headrace.dead_letter.v1",
+            partitions,
+            30 * DAY_S,
             max_message_bytes=4 << 20,
         ),
     ]
@@ -70,7 +87,9 @@ class TopicCheck:
         return None
 
 
-async def check(admin: AIOKafkaAdminClient, specs: Sequence[TopicSpec]) -> list[TopicCheck]:
+async def check(
+    admin: AIOKafkaAdminClient, specs: Sequence[TopicSpec]
+) -> list[TopicCheck]:
     """Return how each topic stands on the broker."""
     found = {
         topic["topic"]: len(topic["partitions"])
@@ -81,7 +100,10 @@ async def check(admin: AIOKafkaAdminClient, specs: Sequence[TopicSpec]) -> list[
 
 
 async def create(
-    admin: AIOKafkaAdminClient, specs: Iterable[TopicSpec], *, replication: int | None = None
+    admin: AIOKafkaAdminClient,
+    specs: Iterable[TopicSpec],
+    *,
+    replication: int | None = None,
 ) -> list[str]:
     """Create the topics that are missing and return their names; replication: 3, or the brokers there are."""
     if replication is None:
@@ -108,7 +130,8 @@ async def create(
         error = for_code(code)
         if code != 0 and error.__name__ != "TopicAlreadyExistsError":
             raise TopicError(
-                f"topic {name} cannot be created", why=f"{error.__name__}: {rest[0] if rest else ''}",
+                f"topic {name} cannot be created",
+                why=f"{error.__name__}: {rest[0] if rest else ''}",
                 fix="check the name and your rights on the broker",
             )
     await _until_known(admin, missing)
@@ -122,7 +145,9 @@ async def _until_known(admin: AIOKafkaAdminClient, specs: Sequence[TopicSpec]) -
             await asyncio.sleep(0.05)
 
 
-async def require(admin: AIOKafkaAdminClient, specs: Sequence[TopicSpec], target: str) -> None:
+async def require(
+    admin: AIOKafkaAdminClient, specs: Sequence[TopicSpec], target: str
+) -> None:
     """Raise unless every topic is there with the right number of partitions.
 
     Raises
@@ -136,7 +161,10 @@ async def require(admin: AIOKafkaAdminClient, specs: Sequence[TopicSpec], target
         raise TopicError("topics cannot be described", why=str(error)) from error
     for found in checks:
         if found.partitions is None:
-            raise TopicError(f"topic {found.spec.name} does not exist", fix=f"headrace topics create {target}")
+            raise TopicError(
+                f"topic {found.spec.name} does not exist",
+                fix=f"headrace topics create {target}",
+            )
         if found.problem:
             raise TopicError(
                 f"topic {found.spec.name} {found.problem}",
@@ -144,3 +172,13 @@ async def require(admin: AIOKafkaAdminClient, specs: Sequence[TopicSpec], target
                 fix=f"partitions={checks[0].partitions or found.partitions} in the pipeline's Topic, or "
                 f"recreate {found.spec.name}",
             )
+
+
+async def listing(consumer: AIOKafkaConsumer) -> list[tuple[str, int, int]]:
+    """Return name, number of partitions and number of records of every topic but Kafka's own."""
+    rows = []
+    for name in sorted(t for t in await consumer.topics() if not t.startswith("__")):
+        tps = [TopicPartition(name, p) for p in consumer.partitions_for_topic(name) or ()]
+        starts, ends = await consumer.beginning_offsets(tps), await consumer.end_offsets(tps)
+        rows.append((name, len(tps), sum(ends[tp] - starts[tp] for tp in tps)))
+    return rows

@@ -44,14 +44,19 @@ class ChunkConsumerThread(driver.AIOKafkaConsumerThread):
 
     def _create_worker_consumer(self, transport: Any) -> aiokafka.AIOKafkaConsumer:
         consumer = super()._create_worker_consumer(transport)
-        consumer._fetch_max_wait_ms = FETCH_MAX_WAIT_MS  # read by aiokafka when it starts
+        consumer._fetch_max_wait_ms = (
+            FETCH_MAX_WAIT_MS  # read by aiokafka when it starts
+        )
         return consumer
 
     async def committed(self, tps: Sequence[TP]) -> dict[TP, int | None]:
         """Return the committed offset of each partition; call through `call_thread`."""
         consumer = self._ensure_consumer()
         offsets = await asyncio.gather(
-            *(consumer.committed(aiokafka.TopicPartition(tp.topic, tp.partition)) for tp in tps)
+            *(
+                consumer.committed(aiokafka.TopicPartition(tp.topic, tp.partition))
+                for tp in tps
+            )
         )
         return dict(zip(tps, offsets, strict=True))
 
@@ -67,10 +72,14 @@ class ChunkConsumer(driver.Consumer):
 
     async def committed(self, tps: Sequence[TP]) -> dict[TP, int | None]:
         """Return the group's committed offset of each partition, ``None`` where there is none."""
-        found: dict[TP, int | None] = await self._thread.call_thread(self._thread.committed, tps)
+        found: dict[TP, int | None] = await self._thread.call_thread(
+            self._thread.committed, tps
+        )
         return found
 
-    async def getmany(self, timeout: float) -> AsyncIterator[tuple[TP, ConsumerMessage]]:
+    async def getmany(
+        self, timeout: float
+    ) -> AsyncIterator[tuple[TP, ConsumerMessage]]:
         """Yield chunks of hot partitions in turn, and the records of other topics one by one."""
         generation_id = self.app.consumer_generation_id
         fetched, active = await self._wait_next_records(timeout)
@@ -88,7 +97,10 @@ class ChunkConsumer(driver.Consumer):
         while waiting:
             rest: list[tuple[TP, Any, int]] = []
             for tp, records, start in waiting:
-                if not self.flow_active or self.app.consumer_generation_id != generation_id:
+                if (
+                    not self.flow_active
+                    or self.app.consumer_generation_id != generation_id
+                ):
                     return
                 if tp.topic not in self.app.hot_topics:
                     for record in records:
@@ -100,7 +112,9 @@ class ChunkConsumer(driver.Consumer):
                     rest.append((tp, records, end))
             waiting = rest
 
-    def _to_chunk(self, tp: TP, records: Sequence[Any], generation_id: int) -> ConsumerMessage:
+    def _to_chunk(
+        self, tp: TP, records: Sequence[Any], generation_id: int
+    ) -> ConsumerMessage:
         """Wrap *records* as one message; its offset is that of the last, so a stale chunk is dropped."""
         last = records[-1]
         return ConsumerMessage(
@@ -118,7 +132,11 @@ class ChunkConsumer(driver.Consumer):
         )
 
     async def _wait_next_records(self, timeout: float) -> tuple[Any, set[TP] | None]:
-        if self.flow_active and not self.app.client_only and not self._get_active_partitions():
+        if (
+            self.flow_active
+            and not self.app.client_only
+            and not self._get_active_partitions()
+        ):
             await self.sleep(BUFFER_FULL_PAUSE_S)
             return {}, set()
         return await super()._wait_next_records(timeout)
@@ -127,7 +145,9 @@ class ChunkConsumer(driver.Consumer):
         """Seek to the committed offsets as Faust does, then hot partitions to where their state stands."""
         await super().perform_seek()
         owned = self.assignment()
-        target = {tp: offset for tp, offset in self.app.positions().items() if tp in owned}
+        target = {
+            tp: offset for tp, offset in self.app.positions().items() if tp in owned
+        }
         if target:
             await self.seek_wait(target)
             self._read_offset.update(target)

@@ -43,7 +43,7 @@ def shared(one: base.Estimator, other: base.Estimator) -> list[str]:
 def pickle_fault(model: base.Estimator) -> str | None:
     """Return why *model* cannot be pickled, or ``None`` if it can."""
     try:
-        pickle.loads(pickle.dumps(model))  # noqa: S301 - our own bytes of a moment ago
+        pickle.loads(pickle.dumps(model))
     except Exception as error:  # noqa: BLE001 - any reason is a reason
         return f"{type(error).__name__}: {error}"
     return None

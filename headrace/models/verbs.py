@@ -19,7 +19,11 @@ _KINDS: tuple[tuple[type | tuple[type, ...], Task], ...] = (
     (base.Classifier, "classification"),
     (base.Regressor, "regression"),
     (
-        (anomaly.AnomalyDetector, anomaly.SupervisedAnomalyDetector, anomaly.AnomalyFilter),
+        (
+            anomaly.AnomalyDetector,
+            anomaly.SupervisedAnomalyDetector,
+            anomaly.AnomalyFilter,
+        ),
         "anomaly",
     ),
     (base.Clusterer, "clustering"),
@@ -65,7 +69,9 @@ def verbs_of(model: base.Estimator, task: Task) -> Verbs:
     return Verbs(_ASKERS[task](model), learn)
 
 
-def _unlabelled(learn_one: Callable[[Features], None]) -> Callable[[Features, Any], None]:
+def _unlabelled(
+    learn_one: Callable[[Features], None],
+) -> Callable[[Features, Any], None]:
     def learn(x: Features, y: Any) -> None:
         learn_one(x)
 

