@@ -389,14 +389,12 @@ def _is_free(port: int) -> bool:
     return True
 
 
-def _free_port(wanted: int, taken: set[int]) -> int:
-    """Return *wanted* if it is free, else a random free port of `PORTS`, and add it to *taken*."""
-    others = [port for port in random.sample(PORTS, 100) if port not in taken]
-    for port in [wanted, *others] if wanted else others:
-        with suppress(OSError), socket.socket() as probe:
-            if os.name == "posix":  # as Java does: a connection in TIME_WAIT does not count
-                probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-            probe.bind(("127.0.0.1", port))
-            taken.add(port)
-            return port
-    raise LocalKafkaError("no free port on 127.0.0.1", why="tried 100 from 20000 to 32767")
+def _free_ports(n: int) -> list[int]:
+    probes = [socket.socket() for _ in range(n)]
+    try:
+        for probe in probes:
+            probe.bind(("127.0.0.1", 0))
+        return [probe.getsockname()[1] for probe in probes]
+    finally:
+        for probe in probes:
+            probe.close()

@@ -5,14 +5,15 @@ from __future__ import annotations
 import time
 from collections.abc import AsyncIterator
 
-from aiokafka import AIOKafkaConsumer, ConsumerRecord, TopicPartition
+from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, ConsumerRecord, TopicPartition
 
 from headrace.errors import TopicError
+from streams.transport import partitions_by_topic
 
 _POLL_MS = 200
 
 
-async def partitions_of(consumer: AIOKafkaConsumer, topic: str) -> list[TopicPartition]:
+async def require(client: AIOKafkaConsumer | AIOKafkaProducer, topic: str) -> list[TopicPartition]:
     """Return the partitions of *topic*, sorted.
 
     Raises
@@ -20,16 +21,18 @@ async def partitions_of(consumer: AIOKafkaConsumer, topic: str) -> list[TopicPar
     TopicError
         If there is no such topic.
     """
-    await consumer._client.force_metadata_update()  # noqa: SLF001 - aiokafka has no public way to ask again
-    if topic not in await consumer.topics():
-        raise TopicError(f"topic {topic} does not exist", fix="headrace topics ls")
-    numbers = consumer.partitions_for_topic(topic) or set()
-    return [TopicPartition(topic, number) for number in sorted(numbers)]
+    found = await partitions_by_topic(client)
+    if topic not in found:
+        raise TopicError(
+            f"topic {topic} does not exist",
+            fix="headrace topics create TARGET   (headrace topics ls lists all)",
+        )
+    return [TopicPartition(topic, number) for number in found[topic]]
 
 
 async def end_offsets(consumer: AIOKafkaConsumer, topic: str) -> dict[int, int]:
     """Return the log end offset of each partition of *topic*."""
-    ends = await consumer.end_offsets(await partitions_of(consumer, topic))
+    ends = await consumer.end_offsets(await require(consumer, topic))
     return {tp.partition: offset for tp, offset in ends.items()}
 
 

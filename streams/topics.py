@@ -12,6 +12,7 @@ from aiokafka.admin import AIOKafkaAdminClient, NewTopic
 from aiokafka.errors import KafkaError, for_code
 
 from headrace.errors import TopicError
+from streams.transport import partitions_by_topic
 
 DAY_S = 86_400.0
 
@@ -177,8 +178,9 @@ async def require(
 async def listing(consumer: AIOKafkaConsumer) -> list[tuple[str, int, int]]:
     """Return name, number of partitions and number of records of every topic but Kafka's own."""
     rows = []
-    for name in sorted(t for t in await consumer.topics() if not t.startswith("__")):
-        tps = [TopicPartition(name, p) for p in consumer.partitions_for_topic(name) or ()]
-        starts, ends = await consumer.beginning_offsets(tps), await consumer.end_offsets(tps)
-        rows.append((name, len(tps), sum(ends[tp] - starts[tp] for tp in tps)))
+    for name, numbers in sorted((await partitions_by_topic(consumer)).items()):
+        if not name.startswith("__"):
+            tps = [TopicPartition(name, number) for number in numbers]
+            starts, ends = await consumer.beginning_offsets(tps), await consumer.end_offsets(tps)
+            rows.append((name, len(tps), sum(ends[tp] - starts[tp] for tp in tps)))
     return rows

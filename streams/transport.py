@@ -183,3 +183,13 @@ def committer(app: Any) -> Commit:
 def raw_producer(app: Any) -> aiokafka.AIOKafkaProducer:
     """Return the aiokafka producer inside *app*'s producer."""
     return app.producer._producer
+
+
+async def partitions_by_topic(client: Any) -> dict[str, list[int]]:
+    """Return the partitions of every topic, fresh from the broker; *client* is an aiokafka consumer or producer.
+
+    aiokafka's own `partitions_for_topic` knows only the topics subscribed to.
+    """
+    kafka = client._client if hasattr(client, "_client") else client.client
+    metadata = await kafka.fetch_all_metadata()
+    return {topic: sorted(metadata.partitions_for_topic(topic) or ()) for topic in metadata.topics()}
