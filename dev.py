@@ -45,7 +45,7 @@ def tool(name: str, *arguments: str) -> int:
     return run(str(VENV / "bin" / name), *arguments)
 
 
-def stamp(root: Path = ROOT) -> str:
+def stamp(root: Path) -> str:
     """Return what .venv depends on, as one hash."""
     files = b"".join((root / name).read_bytes() for name in ("pyproject.toml", "constraints.txt"))
     return hashlib.sha256(files + f"{sys.version} {root}".encode()).hexdigest()
@@ -54,7 +54,7 @@ def stamp(root: Path = ROOT) -> str:
 def prepare() -> int:
     """Make .venv again where it is missing, unfinished or out of date."""
     mark, python = VENV / "headrace-stamp", VENV / "bin" / "python"
-    if python.exists() and mark.exists() and mark.read_text() == stamp():
+    if python.exists() and mark.exists() and mark.read_text() == stamp(ROOT):
         return 0
     uv = shutil.which("uv")
     say("making .venv")
@@ -62,11 +62,17 @@ def prepare() -> int:
     new = [uv, "venv", "--quiet", "--python"] if uv else []
     code = run(*new, sys.executable, *([] if uv else ["-m", "venv"]), str(VENV))
     if code == 0:
-        say("installing headrace and its tools into .venv; a minute or two with pip, seconds with uv")
-        pip = [uv, "pip", "install", "--python", str(python)] if uv else [str(python), "-m", "pip", "install"]
+        say(
+            "installing headrace and its tools into .venv; a minute or two with pip, seconds with uv"
+        )
+        pip = (
+            [uv, "pip", "install", "--python", str(python)]
+            if uv
+            else [str(python), "-m", "pip", "install"]
+        )
         code = run(*pip, "--quiet", "-c", "constraints.txt", "-e", ".[dev]")
     if code == 0:
-        mark.write_text(stamp())
+        mark.write_text(stamp(ROOT))
     return code
 
 

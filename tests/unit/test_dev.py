@@ -55,7 +55,10 @@ def test_old_python_can_read_it() -> None:
 
 @pytest.mark.parametrize("version", [(3, 6, 15), (3, 10, 13), (3, 14, 0)])
 def test_other_python_is_told_which_ones_will_do(
-    dev: ModuleType, version: tuple[int, int, int], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    dev: ModuleType,
+    version: tuple[int, int, int],
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
 ) -> None:
     monkeypatch.setattr(sys, "version_info", version)
 
@@ -98,7 +101,9 @@ def test_stamp_changes_with_python(dev: ModuleType, monkeypatch: pytest.MonkeyPa
 
 
 @pytest.mark.parametrize("command", ["demo", "bench"])
-def test_command_gets_its_arguments_and_its_exit_code_comes_back(dev: ModuleType, command: str) -> None:
+def test_command_gets_its_arguments_and_its_exit_code_comes_back(
+    dev: ModuleType, command: str
+) -> None:
     program(dev, "headrace", "exit 4")
 
     code = dev.main([command, "--seed", "7"])
@@ -147,7 +152,11 @@ def test_death_by_signal_is_a_failure(dev: ModuleType) -> None:
 
 
 def test_interrupted_command_may_end_in_its_own_time(dev: ModuleType) -> None:
-    program(dev, "headrace", "trap 'sleep 0.5; echo stopped >>called; exit 5' INT; echo ready; while :; do sleep 0.05; done")
+    program(
+        dev,
+        "headrace",
+        "trap 'sleep 0.5; echo stopped >>called; exit 5' INT; echo ready; while :; do sleep 0.05; done",
+    )
     runner = (
         "import importlib.util, pathlib, sys\n"
         "spec = importlib.util.spec_from_file_location('dev', sys.argv[1])\n"
