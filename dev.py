@@ -1,11 +1,11 @@
-"""The contributor's commands; standard library only, and parsed by Python 3.6 so that it can say what is missing.
+"""The contributor's commands. Standard library; Python 3.6 can parse it, to be told it is too old.
 
-    python3 dev.py demo            events -> workers -> results on a local Kafka; stops by itself
-    python3 dev.py test            all that has to pass before a change lands
-    python3 dev.py test --fast     the same without Kafka and without slow tests
-    python3 dev.py bench           the benchmark
+    python3 dev.py demo           events -> workers -> results on a local Kafka; stops by itself
+    python3 dev.py test           all that has to pass before a change lands
+    python3 dev.py test --fast    the same without Kafka and without slow tests
+    python3 dev.py bench          the benchmark
 
-More arguments are passed on to `headrace demo`, `headrace bench` or pytest. The first call makes .venv.
+Further arguments go to `headrace demo`, `headrace bench` or pytest. The first call makes .venv.
 """
 
 import hashlib
@@ -16,13 +16,11 @@ import subprocess
 import sys
 from pathlib import Path
 
-SUPPORTED = ((3, 11), (3, 12), (3, 13))
 ROOT = Path(__file__).resolve().parent
 VENV = ROOT / ".venv"
 CHECKS = ("ruff check .", "ruff format --check .", "mypy", "lint-imports", "deptry .")
 FAST = ["-m", "not broker and not slow", "tests/unit", "tests/contract"]
 USAGE = 2
-INTERRUPTED = 130
 
 
 def say(text: str) -> None:
@@ -30,84 +28,76 @@ def say(text: str) -> None:
 
 
 def run(*command: str) -> int:
-    """Run *command* to its end and return its exit code; Ctrl-C and SIGTERM reach it, and it stops in its own time."""
+    """Return the exit code of *command*, which may end in its own time after Ctrl-C or SIGTERM."""
+    before = [(number, signal.getsignal(number)) for number in (signal.SIGINT, signal.SIGTERM)]
+    signal.signal(signal.SIGINT, lambda *_: None)  # the terminal sends it to the child as well
     child = subprocess.Popen(command, cwd=str(ROOT), env=dict(os.environ, PYTHONHASHSEED="0"))
     signal.signal(signal.SIGTERM, lambda *_: child.terminate())
-    while True:
-        try:
-            code = child.wait()
-            return code if code >= 0 else 128 - code
-        except KeyboardInterrupt:  # the terminal has sent it to the child too
-            pass
-
-
-def tool(name: str, *arguments: str) -> int:
-    return run(str(VENV / "bin" / name), *arguments)
+    code = child.wait()
+    for number, action in before:
+        signal.signal(number, action)
+    return code if code >= 0 else 128 - code
 
 
 def stamp(root: Path) -> str:
-    """Return what .venv depends on, as one hash."""
+    """Return all that .venv depends on as one hash."""
     files = b"".join((root / name).read_bytes() for name in ("pyproject.toml", "constraints.txt"))
-    return hashlib.sha256(files + f"{sys.version} {root}".encode()).hexdigest()
+    return hashlib.sha256(files + "{} {}".format(sys.version, root).encode()).hexdigest()
 
 
 def prepare() -> int:
-    """Make .venv again where it is missing, unfinished or out of date."""
-    mark, python = VENV / "headrace-stamp", VENV / "bin" / "python"
-    if python.exists() and mark.exists() and mark.read_text() == stamp(ROOT):
+    """Make .venv anew where it is missing, unfinished or out of date."""
+    mark, python, uv = VENV / "headrace-stamp", str(VENV / "bin/python"), shutil.which("uv")
+    if Path(python).exists() and mark.exists() and mark.read_text() == stamp(ROOT):
         return 0
-    uv = shutil.which("uv")
+    make, pip = [sys.executable, "-m", "venv"], [python, "-m", "pip", "install"]
+    if uv:
+        make, pip = [uv, "venv", "-q", "-p", sys.executable], [uv, "pip", "install", "-p", python]
     say("making .venv")
     shutil.rmtree(str(VENV), ignore_errors=True)
-    new = [uv, "venv", "--quiet", "--python"] if uv else []
-    code = run(*new, sys.executable, *([] if uv else ["-m", "venv"]), str(VENV))
+    code = run(*make, str(VENV))
     if code == 0:
-        say(
-            "installing headrace and its tools into .venv; a minute or two with pip, seconds with uv"
-        )
-        pip = (
-            [uv, "pip", "install", "--python", str(python)]
-            if uv
-            else [str(python), "-m", "pip", "install"]
-        )
-        code = run(*pip, "--quiet", "-c", "constraints.txt", "-e", ".[dev]")
+        say("installing into .venv: about a minute with pip, seconds with uv")
+        code = run(*pip, "-q", "-c", "constraints.txt", "-e", ".[dev]")
     if code == 0:
         mark.write_text(stamp(ROOT))
     return code
 
 
 def test(arguments: list) -> int:
-    """Run every check in turn, up to the first that fails."""
+    """Run the checks in turn, up to the first that fails."""
     fast = arguments[:1] == ["--fast"]
-    steps = [check.split() for check in CHECKS]
-    steps.append(["pytest"] + (FAST + arguments[1:] if fast else arguments))
-    for step in steps:
-        say(" ".join(step))
-        code = tool(*step)
+    pytest = ["pytest"] + (FAST + arguments[1:] if fast else arguments)
+    for name, *options in [check.split() for check in CHECKS] + [pytest]:
+        say(" ".join([name] + options))
+        code = run(str(VENV / "bin" / name), *options)
         if code:
-            say("{} failed, exit code {}".format(step[0], code))
+            say("{} failed, exit code {}".format(name, code))
             return code
     say("all passed")
     return 0
 
 
 def main(arguments: list) -> int:
-    if sys.version_info[:2] not in SUPPORTED:
+    if not (3, 11) <= sys.version_info[:2] <= (3, 13):
         say("needs Python 3.11, 3.12 or 3.13; this is {}.{}.{}".format(*sys.version_info[:3]))
         return USAGE
-    command = arguments[0] if arguments else ""
-    if command not in ("demo", "test", "bench"):
-        print(__doc__, file=sys.stdout if command in ("-h", "--help") else sys.stderr)
-        return 0 if command in ("-h", "--help") else USAGE
+    if arguments[:1] not in (["demo"], ["test"], ["bench"]):
+        asked = arguments[:1] in (["-h"], ["--help"])
+        print(__doc__, file=sys.stdout if asked else sys.stderr)
+        return 0 if asked else USAGE
     code = prepare()
     if code:
         say("making .venv failed, exit code {}".format(code))
         return code
-    return test(arguments[1:]) if command == "test" else tool("headrace", *arguments)
+    if arguments[0] == "test":
+        return test(arguments[1:])
+    say(" ".join(["headrace"] + arguments))
+    return run(str(VENV / "bin/headrace"), *arguments)
 
 
 if __name__ == "__main__":
     try:
         sys.exit(main(sys.argv[1:]))
     except KeyboardInterrupt:
-        sys.exit(INTERRUPTED)
+        sys.exit(128 + signal.SIGINT)

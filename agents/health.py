@@ -27,6 +27,7 @@ class Health:
     ----------
     status
         Gives the worker's state; ``ready`` in it decides `/ready`.
+
     """
 
     def __init__(self, status: Callable[[], Mapping[str, Any]]) -> None:
@@ -42,9 +43,7 @@ class Health:
     async def live(self, _: web.Request) -> web.Response:
         """200 while the event loop turns."""
         stalled_s = time.monotonic() - self._beat_at
-        return _json(
-            {"live": stalled_s < STALLED_AFTER_S}, ok=stalled_s < STALLED_AFTER_S
-        )
+        return _json({"live": stalled_s < STALLED_AFTER_S}, ok=stalled_s < STALLED_AFTER_S)
 
     async def ready(self, _: web.Request) -> web.Response:
         """200 once partitions are held and their state stands at the frontier."""
@@ -68,15 +67,14 @@ def _json(content: Mapping[str, Any], *, ok: bool) -> web.Response:
 
 
 @asynccontextmanager
-async def serving(
-    host: str, port: int, status: Callable[[], Mapping[str, Any]]
-) -> AsyncIterator[int]:
+async def serving(host: str, port: int, status: Callable[[], Mapping[str, Any]]) -> AsyncIterator[int]:
     """Serve on *host*:*port* (0: any free one) while the body runs; yield the port.
 
     Raises
     ------
     HeadraceError
         If the port is in use.
+
     """
     health = Health(status)
     app = web.Application()

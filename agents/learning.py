@@ -7,8 +7,7 @@ from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import Any
 
-import faust
-from faust.types import TP
+from faust.types import TP, StreamT
 
 from agents.worker_metrics import WorkerMetrics
 from headrace.fold import Counts, Fold, Record
@@ -65,9 +64,7 @@ class Learner:
         shared = common_headers(PREDICTION_TYPE, self._source, now)
         append, topic = outbox.append, self._predictions
 
-        def emit(
-            result_id: str, key: bytes | None, value: bytes, record: Record
-        ) -> None:
+        def emit(result_id: str, key: bytes | None, value: bytes, record: Record) -> None:
             append(
                 topic,
                 key,
@@ -76,9 +73,7 @@ class Learner:
                 [*shared, ("ce_id", result_id.encode())],
             )
 
-        def dead(
-            letter_id: str, key: bytes | None, value: bytes, record: Record
-        ) -> None:
+        def dead(letter_id: str, key: bytes | None, value: bytes, record: Record) -> None:
             headers: Headers = common_headers(DEAD_LETTER_TYPE, self._source, now)
             headers += [("ce_id", letter_id.encode())]
             headers += [(f"orig-{name}", content) for name, content in record.headers]
@@ -94,8 +89,8 @@ def _silent(result_id: str, key: bytes | None, value: bytes, record: Record) -> 
 def attach(app: HeadraceApp, pipeline: Pipeline, metrics: WorkerMetrics) -> None:
     """Make *app* fold the log of *pipeline* and publish its predictions and dead letters.
 
-    Order: per partition, as in the log. Delivery: at least once, duplicates with equal id. State: one fold per
-    partition, rebuilt from the log where it moves. Failure: anything but a bad record ends the worker.
+    Order: per partition, as in the log. Delivery: at least once, duplicates with equal id. State: one
+    fold per partition, rebuilt from the log where it moves. Failure: anything but a bad record ends the worker.
     """
     partitions = Partitions(
         lambda tp: Learner(pipeline, tp, metrics),
@@ -112,7 +107,7 @@ def attach(app: HeadraceApp, pipeline: Pipeline, metrics: WorkerMetrics) -> None
         acks=False,
     )
 
-    async def fold_chunks(stream: faust.Stream[Any]) -> None:
+    async def fold_chunks(stream: StreamT[Any]) -> None:
         async for event in stream.events():
             try:
                 if event.message.tp in partitions:

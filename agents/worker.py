@@ -21,6 +21,7 @@ from headrace.settings import Settings
 from streams import client, groups, topics
 from streams.app import AppSettings, HeadraceApp, build_app
 from streams.partitions import Partitions
+from streams.transport import committed_offsets
 
 log = structlog.get_logger(__name__)
 
@@ -54,6 +55,7 @@ class Worker:
         Where and how; `Settings.bootstrap` must be set.
     target
         What the user typed, for error messages.
+
     """
 
     def __init__(self, pipeline: Pipeline, settings: Settings, *, target: str) -> None:
@@ -78,15 +80,14 @@ class Worker:
         ------
         HeadraceError
             If the topics are not as declared, the group is taken, or the worker cannot go on.
+
         """
         set_build_info()
         loop = asyncio.get_running_loop()
         for number in (signal.SIGTERM, signal.SIGINT):
             loop.add_signal_handler(number, self.stop)
         settings = self.settings
-        async with health.serving(
-            settings.http_host, settings.http_port, self.status
-        ) as port:
+        async with health.serving(settings.http_host, settings.http_port, self.status) as port:
             log.info(
                 "worker_starting",
                 pipeline=self.pipeline.label,
@@ -102,8 +103,7 @@ class Worker:
         owned = self._partitions.items() if self._app else []
         ready = self._state == "running" and bool(owned)
         return {
-            "ready": ready
-            and not any(partition.is_replaying for _, partition in owned),
+            "ready": ready and not any(partition.is_replaying for _, partition in owned),
             "state": self._state,
             "pipeline": self.pipeline.label,
             "partitions": sorted(tp.partition for tp, _ in owned),
@@ -133,8 +133,8 @@ class Worker:
             )
         )
         learning.attach(app, self.pipeline, self.metrics)
-        app.on_rebalance_complete.connect(self._assigned, weak=False)
-        app.on_partitions_revoked.connect(self._revoked, weak=False)
+        app.on_rebalance_complete.connect(self._assigned, weak=False)  # type: ignore[arg-type] # Faust's callback
+        app.on_partitions_revoked.connect(self._revoked, weak=False)  # type: ignore[arg-type] # types are too wide
         self._state = "joining the group"
         app.in_worker = True
         watchers = [self._commit_for_ever(), self._watch_lag(), self._watch_app()]
@@ -162,11 +162,9 @@ class Worker:
 
     async def _assigned(self, app: HeadraceApp, **_: Any) -> None:
         """Own what was assigned. Heartbeats go on here, and nothing is delivered before it returns."""
-        tps = sorted(
-            tp for tp in app.consumer.assignment() if tp.topic in app.hot_topics
-        )
+        tps = sorted(tp for tp in app.consumer.assignment() if tp.topic in app.hot_topics)
         before = {tp.partition for tp, _ in self._partitions.items()}
-        committed = await app.consumer.committed(tps) if tps else {}
+        committed = await committed_offsets(app, tps) if tps else {}
         earliest = await app.consumer.earliest_offsets(*tps) if tps else {}
         self._partitions.assign(committed, earliest)
         now = [tp.partition for tp in tps]
@@ -195,9 +193,7 @@ class Worker:
                 self._contact_at = time.monotonic()
             except (KafkaError, TimeoutError) as error:
                 silent_s = time.monotonic() - self._contact_at
-                log.warning(
-                    "broker_silent", seconds=round(silent_s), error=type(error).__name__
-                )
+                log.warning("broker_silent", seconds=round(silent_s), error=type(error).__name__)
                 if silent_s > self.settings.broker_lost_timeout_s:
                     raise HeadraceError(
                         f"no broker answered for {silent_s:.0f} s",
@@ -210,9 +206,7 @@ class Worker:
             return
         owned = dict(self._partitions.items())
         async with asyncio.timeout(5):
-            ends: Mapping[Any, int] = (
-                await self._app.consumer.highwaters(*owned) if owned else {}
-            )
+            ends: Mapping[Any, int] = await self._app.consumer.highwaters(*owned) if owned else {}
         for tp, end in ends.items():
             behind = owned[tp].processor.next_offset
             self.metrics.partition(
@@ -223,13 +217,12 @@ class Worker:
 
     async def _watch_app(self) -> None:
         app = self._app
-        assert app is not None
-        while not (app.should_stop or app.crashed):
+        if app is None:
+            return
+        while not (app.should_stop or app.crashed):  # noqa: ASYNC110 - mode offers no event for both
             await asyncio.sleep(0.1)
         reason = app.crash_reason
-        raise HeadraceError(
-            "the worker cannot go on", why=f"{type(reason).__name__}: {reason}"
-        ) from reason
+        raise HeadraceError("the worker cannot go on", why=f"{type(reason).__name__}: {reason}") from reason
 
     async def _shut_down(self) -> None:
         self._state = "stopping"
@@ -241,7 +234,7 @@ class Worker:
                 if app is not None:
                     await app.stop()
         except TimeoutError:
-            log.error("stop_timed_out", limit_s=STOP_LIMIT_S)
+            log.error("stop_timed_out", limit_s=STOP_LIMIT_S)  # noqa: TRY400 - a stack would tell nothing
             os._exit(1)
 
 

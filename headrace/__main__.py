@@ -14,11 +14,7 @@ def shadowed() -> tuple[str, str] | None:
     for package in _OURS:
         spec = importlib.util.find_spec(package)
         marker = None if spec is None or spec.origin is None else Path(spec.origin)
-        if (
-            marker is None
-            or "headrace"
-            not in marker.read_text(encoding="utf-8", errors="replace")[:400]
-        ):
+        if marker is None or "headrace" not in marker.read_text(encoding="utf-8", errors="replace")[:400]:
             return package, str(marker or (spec and spec.submodule_search_locations))
     return None
 

@@ -17,6 +17,7 @@ class HeadraceError(Exception):
         What was expected and what came.
     fix
         A command or a change that mends it.
+
     """
 
     exit_code = 1
@@ -41,9 +42,7 @@ class DeclarationError(HeadraceError):
 
     exit_code = 2
 
-    def __init__(
-        self, argument: str, what: str, *, why: str = "", fix: str = ""
-    ) -> None:
+    def __init__(self, argument: str, what: str, *, why: str = "", fix: str = "") -> None:
         super().__init__(f"{argument}: {what}", why=why, fix=fix)
         self.argument = argument
 

@@ -30,15 +30,29 @@ class Record(Protocol):
     """What the fold reads of a Kafka record."""
 
     @property
-    def offset(self) -> int: ...
+    def offset(self) -> int:
+        """Position in the log."""
+        ...
+
     @property
-    def key(self) -> bytes | None: ...
+    def key(self) -> bytes | None:
+        """Key, or ``None``."""
+        ...
+
     @property
-    def value(self) -> bytes | None: ...
+    def value(self) -> bytes | None:
+        """Bytes of the event; ``None`` is a tombstone."""
+        ...
+
     @property
-    def timestamp(self) -> int: ...
+    def timestamp(self) -> int:
+        """Milliseconds since 1970."""
+        ...
+
     @property
-    def headers(self) -> Sequence[tuple[str, bytes]]: ...
+    def headers(self) -> Sequence[tuple[str, bytes]]:
+        """Header names and values."""
+        ...
 
 
 Emit: TypeAlias = Callable[[str, bytes | None, bytes, Record], None]
@@ -74,6 +88,7 @@ class Fold:
         Offset of the next record to fold; records before it are skipped.
     step
         Number of events learned so far.
+
     """
 
     def __init__(self, pipeline: Pipeline, topic: str, partition: int) -> None:
@@ -84,14 +99,11 @@ class Fold:
         self.step = 0
         self.models = pipeline.fresh_models()
         self._members: list[tuple[str, Verbs]] = [
-            (name, verbs_of(model, pipeline.task))
-            for name, model in self.models.items()
+            (name, verbs_of(model, pipeline.task)) for name, model in self.models.items()
         ]
         self._labelled = any(needs_label(model) for model in self.models.values())
         self._parse = pipeline.decoder().parse
-        self._combine: Combine | None = (
-            pipeline.combine if len(self._members) > 1 else None
-        )
+        self._combine: Combine | None = pipeline.combine if len(self._members) > 1 else None
         self._id_prefix = result_id(pipeline.name, Source(topic, partition, 0), "")[:-2]
 
     def step_chunk(self, records: Iterable[Record], emit: Emit, dead: Emit) -> Counts:
@@ -130,9 +142,7 @@ class Fold:
         self, offset: int, event_id: Any, x: dict[Any, Any], y: Any, counts: Counts
     ) -> Prediction:
         members = self._members
-        answers = {
-            name: self._ask(name, verbs, x, y, counts) for name, verbs in members
-        }
+        answers = {name: self._ask(name, verbs, x, y, counts) for name, verbs in members}
         final = self._final(answers)
         step = self.step
         if y is not None or not self._labelled:
@@ -178,9 +188,7 @@ class Fold:
             return next(iter(answers.values()))
         return self._combine({n: a for n, a in answers.items() if a.error is None})
 
-    def _dead_letter(
-        self, record: Record, value: bytes, refusal: Refusal
-    ) -> DeadLetter:
+    def _dead_letter(self, record: Record, value: bytes, refusal: Refusal) -> DeadLetter:
         source = Source(self.topic, self.partition, record.offset)
         copied = len(value) <= self.pipeline.limits.size_bytes
         return DeadLetter(
@@ -189,9 +197,7 @@ class Fold:
             source=source,
             timestamp_ms=record.timestamp,
             error=Fault(refusal.reason, refusal.path, str(refusal)),
-            key_b64=None
-            if record.key is None
-            else base64.b64encode(record.key).decode(),
+            key_b64=None if record.key is None else base64.b64encode(record.key).decode(),
             value_b64=base64.b64encode(value).decode() if copied else None,
             value_size_bytes=len(value),
             value_sha256=None if copied else hashlib.sha256(value).hexdigest(),

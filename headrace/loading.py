@@ -21,17 +21,14 @@ def load_module(target: str) -> tuple[ModuleType, str | None]:
     ------
     TargetError
         If there is no such module, or importing it fails.
+
     """
     place, _, name = target.partition(":")
     here = str(Path.cwd())
     if here not in sys.path:
         sys.path.insert(0, here)
     try:
-        module = (
-            _from_path(Path(place))
-            if place.endswith(".py")
-            else importlib.import_module(place)
-        )
+        module = _from_path(Path(place)) if place.endswith(".py") else importlib.import_module(place)
     except HeadraceError:
         raise
     except ModuleNotFoundError as error:
@@ -43,9 +40,7 @@ def load_module(target: str) -> tuple[ModuleType, str | None]:
             ) from error
         raise TargetError(f"{place} cannot be imported", why=str(error)) from error
     except Exception as error:
-        raise TargetError(
-            f"{place} cannot be imported", why=f"{type(error).__name__}: {error}"
-        ) from error
+        raise TargetError(f"{place} cannot be imported", why=f"{type(error).__name__}: {error}") from error
     return module, name or None
 
 
@@ -56,23 +51,20 @@ def load_pipeline(target: str) -> Pipeline:
     ------
     TargetError
         If there is none, or several and no name.
+
     """
     module, name = load_module(target)
     found = {n: v for n, v in vars(module).items() if isinstance(v, Pipeline)}
     if name is not None:
         if name not in found:
-            raise TargetError(
-                f"{module.__name__} has no pipeline {name!r}", why=_listed(found)
-            )
+            raise TargetError(f"{module.__name__} has no pipeline {name!r}", why=_listed(found))
         return found[name]
     distinct = {id(pipeline): pipeline for pipeline in found.values()}
     if len(distinct) != 1:
         raise TargetError(
             f"{target} holds {len(distinct)} pipelines, expected one",
             why=_listed(found),
-            fix=f"{target}:NAME"
-            if found
-            else "pipeline = headrace.Pipeline(...) in that file",
+            fix=f"{target}:NAME" if found else "pipeline = headrace.Pipeline(...) in that file",
         )
     return next(iter(distinct.values()))
 
@@ -83,9 +75,7 @@ def _listed(found: dict[str, Pipeline]) -> str:
 
 def _from_path(path: Path) -> ModuleType:
     if not path.is_file():
-        raise TargetError(
-            f"there is no file {path}", fix="give the path of a Python file"
-        )
+        raise TargetError(f"there is no file {path}", fix="give the path of a Python file")
     folder = str(path.resolve().parent)
     if folder not in sys.path:
         sys.path.insert(0, folder)

@@ -45,9 +45,7 @@ def configure(level: str = "info", *, json_lines: bool | None = None) -> None:
     """Send all logs of the process to stderr; *json_lines* defaults to "not a terminal"."""
     as_json = not sys.stderr.isatty() if json_lines is None else json_lines
     renderer: Any = (
-        structlog.processors.JSONRenderer()
-        if as_json
-        else structlog.dev.ConsoleRenderer(pad_event_to=0)
+        structlog.processors.JSONRenderer() if as_json else structlog.dev.ConsoleRenderer(pad_event_to=0)
     )
     shared: list[Any] = [
         structlog.contextvars.merge_contextvars,
@@ -66,9 +64,7 @@ def configure(level: str = "info", *, json_lines: bool | None = None) -> None:
         final.append(structlog.processors.format_exc_info)
     handler = logging.StreamHandler(sys.stderr)
     handler.setFormatter(
-        structlog.stdlib.ProcessorFormatter(
-            foreign_pre_chain=shared, processors=[*final, renderer]
-        )
+        structlog.stdlib.ProcessorFormatter(foreign_pre_chain=shared, processors=[*final, renderer])
     )
     handler.addFilter(RepeatFilter())
     logging.root.handlers = [handler]

@@ -26,7 +26,7 @@ consumed = Counter(
 )
 processed = Counter(
     "headrace_events_processed_total",
-    "Records folded, by outcome: predicted, both (predicted and learned), dead, filtered (tombstones), replayed.",
+    "Records folded, by outcome: predicted, both (and learned), dead, filtered (tombstones), replayed.",
     ["pipeline", "outcome"],
     registry=registry,
 )

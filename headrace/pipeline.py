@@ -40,6 +40,7 @@ class Topic:
         Number of partitions, which is the most workers that can share the work.
     retention_s
         How long Kafka keeps events; recovery needs them at least as long as snapshots are apart.
+
     """
 
     name: str
@@ -77,9 +78,10 @@ class Pipeline:
     ------
     DeclarationError
         If anything would fail or be inexact later; the message names the argument and the remedy.
+
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - a declaration: all but the name is keyword-only
         self,
         name: str,
         *,
@@ -96,16 +98,12 @@ class Pipeline:
         self.source = source
         self.target = target
         self.limits = limits or Limits()
-        self.models: dict[str, ModelFactory] = (
-            {"model": models} if callable(models) else dict(models)
-        )
+        self.models: dict[str, ModelFactory] = {"model": models} if callable(models) else dict(models)
         self.features = features
         _check_source(source)
         _check_fields(source.event_type, target, features, source.key)
         self.decoder()
-        self.tasks = {
-            n: _check_model(n, factory) for n, factory in _named(self.models).items()
-        }
+        self.tasks = {n: _check_model(n, factory) for n, factory in _named(self.models).items()}
         self.task = _one_task(self.tasks)
         self._check_target()
         self.combine: Combine = combine or default_combine(self.task)
@@ -180,9 +178,7 @@ def _check_source(source: Topic) -> None:
             fix="class Payment(headrace.Event): ...",
         )
     if not 1 <= source.partitions <= 10_000:
-        raise DeclarationError(
-            "source", f"partitions must be 1 to 10,000, got {source.partitions}"
-        )
+        raise DeclarationError("source", f"partitions must be 1 to 10,000, got {source.partitions}")
 
 
 def _check_fields(
@@ -203,9 +199,7 @@ def _check_fields(
                 fix=f"add the field to {event_type.__name__}, or correct the name",
             )
     if target is not None and target in (features or []):
-        raise DeclarationError(
-            "features", f"{target!r} is the target: a model must not see it"
-        )
+        raise DeclarationError("features", f"{target!r} is the target: a model must not see it")
 
 
 def _named(models: Mapping[str, ModelFactory]) -> Mapping[str, ModelFactory]:

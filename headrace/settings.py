@@ -33,25 +33,21 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     log_level: str = "info"
 
 
-def load(
-    env: Mapping[str, str] | None = None, folder: Path | None = None, **overrides: Any
-) -> Settings:
+def load(env: Mapping[str, str] | None = None, folder: Path | None = None, **overrides: Any) -> Settings:
     """Return the settings; *overrides* that are not ``None`` win over everything.
 
     Raises
     ------
     SettingsError
         If a name is unknown or a value has the wrong type.
+
     """
     values: dict[str, Any] = {}
     path = (folder or Path()) / FILE_NAME
     if path.is_file():
         values |= _from_file(path)
     for name, text in (os.environ if env is None else env).items():
-        if (
-            name.startswith(_PREFIX)
-            and name[len(_PREFIX) :].lower() in Settings.__struct_fields__
-        ):
+        if name.startswith(_PREFIX) and name[len(_PREFIX) :].lower() in Settings.__struct_fields__:
             values[name[len(_PREFIX) :].lower()] = text
     values |= {name: value for name, value in overrides.items() if value is not None}
     try:

@@ -37,6 +37,7 @@ class Harness:
     >>> harness = Harness(pipeline)                      # doctest: +SKIP
     >>> harness.send({"id": "a", "amount": 12.0})        # doctest: +SKIP
     >>> harness.predictions[-1]["prediction"]            # doctest: +SKIP
+
     """
 
     def __init__(self, pipeline: Pipeline) -> None:
@@ -59,11 +60,7 @@ class Harness:
         timestamp_ms: int = 0,
     ) -> None:
         """Fold one event: a mapping is sent as JSON, bytes as they are, ``None`` as a tombstone."""
-        value = (
-            event
-            if event is None or isinstance(event, bytes)
-            else msgspec.json.encode(event)
-        )
+        value = event if event is None or isinstance(event, bytes) else msgspec.json.encode(event)
         record = _Record(self.fold.next_offset, key, value, timestamp_ms)
         self.fold.step_chunk([record], self._emit, self._dead)
 
@@ -71,12 +68,8 @@ class Harness:
         """Return a fingerprint of the models' state; equal histories give equal ones."""
         return self.fold.digest()
 
-    def _emit(
-        self, result_id: str, key: bytes | None, value: bytes, record: Record
-    ) -> None:
+    def _emit(self, result_id: str, key: bytes | None, value: bytes, record: Record) -> None:
         self.predictions.append(msgspec.json.decode(value))
 
-    def _dead(
-        self, letter_id: str, key: bytes | None, value: bytes, record: Record
-    ) -> None:
+    def _dead(self, letter_id: str, key: bytes | None, value: bytes, record: Record) -> None:
         self.dead.append(msgspec.json.decode(value))

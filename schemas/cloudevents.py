@@ -15,9 +15,7 @@ def common_headers(event_type: str, source: str, now: datetime) -> Headers:
 
     *source* is a URI reference naming pipeline and log partition, *now* the processing time.
     """
-    stamp = (
-        now.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
-    )
+    stamp = now.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
     return [
         ("ce_specversion", b"1.0"),
         ("ce_type", event_type.encode()),

@@ -18,7 +18,7 @@ _STRINGS = re.compile(rb'"(?:[^"\\]|\\.)*"')
 _OPEN, _CLOSE = b"{[", b"}]"
 
 
-class Refusal(Exception):
+class Refusal(Exception):  # noqa: N818 - a verdict on a record, not a fault of ours
     """A record that cannot become an event.
 
     ``reason`` is a code for machines (``size``, ``json``, ``utf8``, ``type``, ``depth``, ``keys``,
@@ -42,6 +42,7 @@ class EventDecoder:
         Name of the field that holds the label, or ``None``.
     features
         Names of the fields that reach the model, or ``None`` for all but id and target.
+
     """
 
     def __init__(
@@ -61,17 +62,9 @@ class EventDecoder:
         self._n_fields = len(fields)
         hints = typing.get_type_hints(event_type, include_extras=True)
         self._free = [f.name for f in fields if is_free(hints[f.name])]
-        self._optional = [
-            (f.name, f.default)
-            for f in fields
-            if not f.required and f.name not in self._free
-        ]
+        self._optional = [(f.name, f.default) for f in fields if not f.required and f.name not in self._free]
         kept = None if features is None else {*features}
-        self._dropped = [
-            f.name
-            for f in fields
-            if kept is not None and f.name not in {*kept, "id", target}
-        ]
+        self._dropped = [f.name for f in fields if kept is not None and f.name not in {*kept, "id", target}]
 
     def parse(self, value: bytes) -> tuple[Any, dict[str, Any], Any]:
         """Return the id, the features in schema order and the label (``None`` if absent).
@@ -80,11 +73,10 @@ class EventDecoder:
         ------
         Refusal
             If the record is not a valid event.
+
         """
         if len(value) > self._size_bytes:
-            raise Refusal(
-                "size", f"expected at most {self._size_bytes} bytes, got {len(value)}"
-            )
+            raise Refusal("size", f"expected at most {self._size_bytes} bytes, got {len(value)}")
         try:
             features = msgspec.structs.asdict(self._decode(value))
         except Exception as error:  # noqa: BLE001 - whatever the bytes provoke is the record's fault
@@ -103,7 +95,7 @@ class EventDecoder:
             self._check_keys(value)
         for name in self._dropped:
             features.pop(name, None)
-        return features.pop("id"), features, features.pop(self._target, None)
+        return features.pop("id"), features, features.pop(self._target, None)  # type: ignore[arg-type] # None is no key
 
     def _spread(self, features: dict[str, Any]) -> int:
         """Move free features to the top level, sorted by name; return how many there are."""
@@ -113,9 +105,7 @@ class EventDecoder:
             n += len(free) if free else -1  # an empty one may as well be absent
             for name in sorted(free):
                 if name in features:
-                    raise Refusal(
-                        "duplicate_key", f"{name!r} is a field already", f"$.{field}"
-                    )
+                    raise Refusal("duplicate_key", f"{name!r} is a field already", f"$.{field}")
                 if free[name] is not None:
                     features[name] = free[name]
         return n
@@ -124,15 +114,11 @@ class EventDecoder:
         """Refuse duplicate keys, too many keys, too much depth; exact, and slower than the count."""
         n_keys = len(_KEYS.findall(value))
         if n_keys > self.limits.keys:
-            raise Refusal(
-                "keys", f"expected at most {self.limits.keys} keys, got {n_keys}"
-            )
+            raise Refusal("keys", f"expected at most {self.limits.keys} keys, got {n_keys}")
         if value.count(b"{") + value.count(b"[") > self.limits.depth:
             depth = _depth(value)
             if depth > self.limits.depth:
-                raise Refusal(
-                    "depth", f"expected at most {self.limits.depth} levels, got {depth}"
-                )
+                raise Refusal("depth", f"expected at most {self.limits.depth} levels, got {depth}")
         try:
             if len(orjson.loads(value)) == n_keys:
                 return
@@ -172,13 +158,9 @@ def _explained(error: Exception, value: bytes) -> Refusal:
         path = _PATH.search(text)
         return Refusal("type", _PATH.sub("", text), path.group(1) if path else "$")
     if isinstance(error, RecursionError):
-        return Refusal(
-            "depth", "expected a flat JSON object, got one nested too deeply"
-        )
+        return Refusal("depth", "expected a flat JSON object, got one nested too deeply")
     try:
         value.decode()
     except UnicodeDecodeError as bad:
-        return Refusal(
-            "utf8", f"expected UTF-8, got byte 0x{value[bad.start]:02x} at {bad.start}"
-        )
+        return Refusal("utf8", f"expected UTF-8, got byte 0x{value[bad.start]:02x} at {bad.start}")
     return Refusal("json", f"expected JSON, got {error}")

@@ -38,6 +38,7 @@ class Event(msgspec.Struct):
     ...     id: str
     ...     amount: float
     ...     is_fraud: bool | None = None
+
     """
 
     id: str
@@ -50,19 +51,16 @@ def wire_type(event_type: type[msgspec.Struct], limits: Limits) -> type[msgspec.
     ------
     TypeError
         If a field has a type that no model can take; the message names field and type.
+
     """
     hints = typing.get_type_hints(event_type, include_extras=True)
     fields: list[tuple[str, Any, Any]] = []
     for field in msgspec.structs.fields(event_type):
         if field.encode_name != field.name:
-            raise TypeError(
-                f"field {field.name!r} is renamed; headrace needs the name as it is"
-            )
+            raise TypeError(f"field {field.name!r} is renamed; headrace needs the name as it is")
         bounded = _bounded(hints[field.name], limits, field.name)
         if field.name == "id" and bounded == _bounded(str, limits, "id"):
-            bounded = Annotated[
-                str, msgspec.Meta(min_length=1, max_length=ID_MAX_LENGTH)
-            ]
+            bounded = Annotated[str, msgspec.Meta(min_length=1, max_length=ID_MAX_LENGTH)]
         default = field.default
         if field.default_factory is not msgspec.NODEFAULT:
             default = msgspec.field(default_factory=field.default_factory)
@@ -88,8 +86,9 @@ def _bounded(hint: Any, limits: Limits, name: str) -> Any:
         if key is not str:
             raise TypeError(f"field {name!r}: free features need str names, got {key}")
         names = Annotated[str, msgspec.Meta(min_length=1, max_length=ID_MAX_LENGTH)]
-        bound = msgspec.Meta(max_length=limits.free_features)
-        return Annotated[dict[names, _bounded(value, limits, name)], bound]  # type: ignore[valid-type]
+        size = msgspec.Meta(max_length=limits.free_features)
+        free: Any = dict.__class_getitem__((names, _bounded(value, limits, name)))
+        return Annotated[free, size]
     if origin is typing.Literal or hint in (bool, type(None)):
         return hint
     if hint in (float, int):
@@ -106,19 +105,12 @@ def _bounded(hint: Any, limits: Limits, name: str) -> Any:
 def _keep_own_bounds(hint: Any, limits: Limits, name: str) -> Any:
     inner, *metas = typing.get_args(hint)
     given = {
-        a
-        for m in metas
-        for a in ("gt", "ge", "lt", "le", "max_length")
-        if getattr(m, a, None) is not None
+        a for m in metas for a in ("gt", "ge", "lt", "le", "max_length") if getattr(m, a, None) is not None
     }
     if given:
         return hint
     bounded = _bounded(inner, limits, name)
-    return (
-        Annotated[(bounded, *metas)]
-        if typing.get_origin(bounded) is not Annotated
-        else bounded
-    )
+    return Annotated[(bounded, *metas)] if typing.get_origin(bounded) is not Annotated else bounded
 
 
 def is_free(hint: Any) -> bool:

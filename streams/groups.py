@@ -26,7 +26,7 @@ class Member(msgspec.Struct, frozen=True):
 
 async def _describe(admin: AIOKafkaAdminClient, group: str) -> dict[str, Any]:
     replies = await admin.describe_consumer_groups([group])
-    code, name, state, protocol_type, protocol, members, *_ = replies[0].groups[0]
+    _, _, state, protocol_type, protocol, members, *_ = replies[0].groups[0]
     return {
         "state": state,
         "type": protocol_type,
@@ -42,12 +42,13 @@ async def require_ours(admin: AIOKafkaAdminClient, group: str) -> None:
     ------
     HeadraceError
         Naming the protocol the group speaks.
+
     """
     found = await _describe(admin, group)
     if found["members"] and found["protocol"] and found["protocol"] != PROTOCOL:
         raise HeadraceError(
             f"consumer group {group!r} is taken",
-            why=f"{len(found['members'])} members speak {found['protocol']!r}: another program uses this group",
+            why=f"its {len(found['members'])} members speak {found['protocol']!r}: another program uses it",
             fix="give the pipeline another name, or stop the other program",
         )
 
@@ -56,14 +57,8 @@ async def members(admin: AIOKafkaAdminClient, group: str, topic: str) -> list[Me
     """Return the members of *group* and which partitions of *topic* each holds."""
     found: list[Member] = []
     for member_id, _, host, _, assignment in (await _describe(admin, group))["members"]:
-        held = (
-            ConsumerProtocolMemberAssignment.decode(assignment).assignment
-            if assignment
-            else []
-        )
-        mine = sorted(
-            p for name, partitions in held if name == topic for p in partitions
-        )
+        held = ConsumerProtocolMemberAssignment.decode(assignment).assignment if assignment else []
+        mine = sorted(p for name, partitions in held if name == topic for p in partitions)
         found.append(Member(member_id, host.lstrip("/"), mine))
     return found
 
@@ -74,6 +69,4 @@ async def committed(
     """Return the committed offset per partition; partitions without one are left out."""
     wanted = [TopicPartition(topic, partition) for partition in partitions]
     offsets = await admin.list_consumer_group_offsets(group, partitions=wanted)
-    return {
-        tp.partition: found.offset for tp, found in offsets.items() if found.offset >= 0
-    }
+    return {tp.partition: found.offset for tp, found in offsets.items() if found.offset >= 0}

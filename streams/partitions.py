@@ -73,6 +73,7 @@ class Partitions:
         Makes its outbox.
     commit
         Commits offsets to the group.
+
     """
 
     def __init__(
@@ -101,9 +102,7 @@ class Partitions:
         """Return the offset at which reading of each partition goes on."""
         return {tp: owned.processor.next_offset for tp, owned in self._owned.items()}
 
-    def assign(
-        self, committed: Mapping[TP, int | None], earliest: Mapping[TP, int]
-    ) -> None:
+    def assign(self, committed: Mapping[TP, int | None], earliest: Mapping[TP, int]) -> None:
         """Own exactly the partitions of *committed*; each emits from its committed offset on.
 
         A partition kept through the rebalance keeps its state unless results may be missing, that is unless
@@ -138,9 +137,7 @@ class Partitions:
 
     async def settle(self) -> None:
         """Finish chunks, wait for acknowledgements, commit: before partitions are given away."""
-        await asyncio.gather(
-            *(self._settle_one(owned) for owned in self._owned.values())
-        )
+        await asyncio.gather(*(self._settle_one(owned) for owned in self._owned.values()))
         await self.commit()
 
     async def _settle_one(self, owned: Partition) -> None:

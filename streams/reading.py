@@ -20,6 +20,7 @@ async def require(client: AIOKafkaConsumer | AIOKafkaProducer, topic: str) -> li
     ------
     TopicError
         If there is no such topic.
+
     """
     found = await partitions_by_topic(client)
     if topic not in found:
@@ -37,9 +38,13 @@ async def end_offsets(consumer: AIOKafkaConsumer, topic: str) -> dict[int, int]:
 
 
 async def seek(
-    consumer: AIOKafkaConsumer, tps: list[TopicPartition], *, last: int | None, since_s: float | None
+    consumer: AIOKafkaConsumer,
+    tps: list[TopicPartition],
+    *,
+    last: int | None,
+    since_s: float | None,
 ) -> None:
-    """Assign *tps* and go to the last *last* records of each, to *since_s* seconds ago, or to the beginning."""
+    """Assign *tps*; go to the last *last* records of each, to *since_s* seconds ago, or to the start."""
     consumer.assign(tps)
     beginnings = await consumer.beginning_offsets(tps)
     ends = await consumer.end_offsets(tps)

@@ -88,9 +88,7 @@ class TopicCheck:
         return None
 
 
-async def check(
-    admin: AIOKafkaAdminClient, specs: Sequence[TopicSpec]
-) -> list[TopicCheck]:
+async def check(admin: AIOKafkaAdminClient, specs: Sequence[TopicSpec]) -> list[TopicCheck]:
     """Return how each topic stands on the broker."""
     found = {
         topic["topic"]: len(topic["partitions"])
@@ -142,19 +140,18 @@ async def create(
 async def _until_known(admin: AIOKafkaAdminClient, specs: Sequence[TopicSpec]) -> None:
     """Wait until the broker tells of the topics in its metadata; creation is asynchronous."""
     async with asyncio.timeout(15):
-        while any(c.partitions is None for c in await check(admin, specs)):
+        while any(c.partitions is None for c in await check(admin, specs)):  # noqa: ASYNC110 - the broker is asked
             await asyncio.sleep(0.05)
 
 
-async def require(
-    admin: AIOKafkaAdminClient, specs: Sequence[TopicSpec], target: str
-) -> None:
+async def require(admin: AIOKafkaAdminClient, specs: Sequence[TopicSpec], target: str) -> None:
     """Raise unless every topic is there with the right number of partitions.
 
     Raises
     ------
     TopicError
         Naming the first topic at fault and the command that mends it.
+
     """
     try:
         checks = await check(admin, specs)

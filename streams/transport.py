@@ -44,19 +44,14 @@ class ChunkConsumerThread(driver.AIOKafkaConsumerThread):
 
     def _create_worker_consumer(self, transport: Any) -> aiokafka.AIOKafkaConsumer:
         consumer = super()._create_worker_consumer(transport)
-        consumer._fetch_max_wait_ms = (
-            FETCH_MAX_WAIT_MS  # read by aiokafka when it starts
-        )
+        consumer._fetch_max_wait_ms = FETCH_MAX_WAIT_MS  # read by aiokafka when it starts
         return consumer
 
     async def committed(self, tps: Sequence[TP]) -> dict[TP, int | None]:
         """Return the committed offset of each partition; call through `call_thread`."""
         consumer = self._ensure_consumer()
         offsets = await asyncio.gather(
-            *(
-                consumer.committed(aiokafka.TopicPartition(tp.topic, tp.partition))
-                for tp in tps
-            )
+            *(consumer.committed(aiokafka.TopicPartition(tp.topic, tp.partition)) for tp in tps)
         )
         return dict(zip(tps, offsets, strict=True))
 
@@ -72,13 +67,12 @@ class ChunkConsumer(driver.Consumer):
 
     async def committed(self, tps: Sequence[TP]) -> dict[TP, int | None]:
         """Return the group's committed offset of each partition, ``None`` where there is none."""
-        found: dict[TP, int | None] = await self._thread.call_thread(
-            self._thread.committed, tps
-        )
+        found: dict[TP, int | None] = await self._thread.call_thread(self._thread.committed, tps)
         return found
 
-    async def getmany(
-        self, timeout: float
+    async def getmany(  # the name and its timeout are Faust's
+        self,
+        timeout: float,  # noqa: ASYNC109
     ) -> AsyncIterator[tuple[TP, ConsumerMessage]]:
         """Yield chunks of hot partitions in turn, and the records of other topics one by one."""
         generation_id = self.app.consumer_generation_id
@@ -97,10 +91,7 @@ class ChunkConsumer(driver.Consumer):
         while waiting:
             rest: list[tuple[TP, Any, int]] = []
             for tp, records, start in waiting:
-                if (
-                    not self.flow_active
-                    or self.app.consumer_generation_id != generation_id
-                ):
+                if not self.flow_active or self.app.consumer_generation_id != generation_id:
                     return
                 if tp.topic not in self.app.hot_topics:
                     for record in records:
@@ -112,9 +103,7 @@ class ChunkConsumer(driver.Consumer):
                     rest.append((tp, records, end))
             waiting = rest
 
-    def _to_chunk(
-        self, tp: TP, records: Sequence[Any], generation_id: int
-    ) -> ConsumerMessage:
+    def _to_chunk(self, tp: TP, records: Sequence[Any], generation_id: int) -> ConsumerMessage:
         """Wrap *records* as one message; its offset is that of the last, so a stale chunk is dropped."""
         last = records[-1]
         return ConsumerMessage(
@@ -123,7 +112,7 @@ class ChunkConsumer(driver.Consumer):
             last.offset,
             last.timestamp / 1000.0,
             last.timestamp_type,
-            (),
+            [],
             None,
             records,  # type: ignore[arg-type] # the point of this class
             None,
@@ -131,12 +120,11 @@ class ChunkConsumer(driver.Consumer):
             generation_id=generation_id,
         )
 
-    async def _wait_next_records(self, timeout: float) -> tuple[Any, set[TP] | None]:
-        if (
-            self.flow_active
-            and not self.app.client_only
-            and not self._get_active_partitions()
-        ):
+    async def _wait_next_records(
+        self,
+        timeout: float,  # noqa: ASYNC109 - Faust's signature
+    ) -> tuple[Any, set[TP] | None]:
+        if self.flow_active and not self.app.client_only and not self._get_active_partitions():
             await self.sleep(BUFFER_FULL_PAUSE_S)
             return {}, set()
         return await super()._wait_next_records(timeout)
@@ -145,9 +133,7 @@ class ChunkConsumer(driver.Consumer):
         """Seek to the committed offsets as Faust does, then hot partitions to where their state stands."""
         await super().perform_seek()
         owned = self.assignment()
-        target = {
-            tp: offset for tp, offset in self.app.positions().items() if tp in owned
-        }
+        target = {tp: offset for tp, offset in self.app.positions().items() if tp in owned}
         if target:
             await self.seek_wait(target)
             self._read_offset.update(target)
@@ -180,15 +166,21 @@ def committer(app: Any) -> Commit:
     return commit
 
 
+async def committed_offsets(app: Any, tps: Sequence[TP]) -> dict[TP, int | None]:
+    """Return the committed offset of *app*'s group for each partition, ``None`` where there is none."""
+    found: dict[TP, int | None] = await app.consumer.committed(tps)
+    return found
+
+
 def raw_producer(app: Any) -> aiokafka.AIOKafkaProducer:
     """Return the aiokafka producer inside *app*'s producer."""
     return app.producer._producer
 
 
 async def partitions_by_topic(client: Any) -> dict[str, list[int]]:
-    """Return the partitions of every topic, fresh from the broker; *client* is an aiokafka consumer or producer.
+    """Return the partitions of every topic, fresh from the broker.
 
-    aiokafka's own `partitions_for_topic` knows only the topics subscribed to.
+    *client* is an aiokafka consumer or producer. aiokafka's own `partitions_for_topic` knows only the topics subscribed to.
     """
     kafka = client._client if hasattr(client, "_client") else client.client
     metadata = await kafka.fetch_all_metadata()

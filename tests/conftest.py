@@ -1,4 +1,4 @@
-"""What all tests share: an environment without our settings, a Kafka, topic names that nobody else uses."""
+"""What all tests share: an environment without our settings, a Kafka, unused topic names."""
 
 from __future__ import annotations
 

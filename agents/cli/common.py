@@ -43,6 +43,7 @@ def load_settings(bootstrap: str | None = None, **overrides: Any) -> Settings:
     ------
     BrokerUnreachableError
         If no address is configured and no development Kafka runs.
+
     """
     found = settings_module.load(bootstrap=bootstrap, **overrides)
     if found.bootstrap is not None:

@@ -11,7 +11,14 @@ import click
 import msgspec
 from aiokafka import ConsumerRecord
 
-from agents.cli.common import bootstrap_option, json_option, load_settings, print_json, print_table, stdout
+from agents.cli.common import (
+    bootstrap_option,
+    json_option,
+    load_settings,
+    print_json,
+    print_table,
+    stdout,
+)
 from headrace.errors import HeadraceError
 from headrace.loading import load_pipeline
 from schemas import DeadLetter
@@ -45,7 +52,14 @@ reason_option = click.option("--reason", help="Only those with this reason, for 
 @command.command()
 @click.argument("target")
 @reason_option
-@click.option("-n", "n_last", type=click.IntRange(1), default=20, show_default=True, help="The newest so many.")
+@click.option(
+    "-n",
+    "n_last",
+    type=click.IntRange(1),
+    default=20,
+    show_default=True,
+    help="The newest so many.",
+)
 @bootstrap_option
 @json_option
 def ls(target: str, reason: str | None, n_last: int, bootstrap: str | None, as_json: bool) -> None:
@@ -95,7 +109,11 @@ def show(target: str, letter_id: str, bootstrap: str | None, as_json: bool) -> N
         ("key", _text(letter.key_b64)),
         ("size", f"{letter.value_size_bytes} bytes"),
     ]
-    rows += [(name, value.decode(errors="backslashreplace")) for name, value in record.headers if name.startswith("orig-")]
+    rows += [
+        (name, value.decode(errors="backslashreplace"))
+        for name, value in record.headers
+        if name.startswith("orig-")
+    ]
     rows.append(("value", _text(letter.value_b64) or f"not copied, sha256 {letter.value_sha256}"))
     print_table(["", ""], rows)
 
@@ -105,12 +123,22 @@ def show(target: str, letter_id: str, bootstrap: str | None, as_json: bool) -> N
 @click.argument("letter_ids", nargs=-1)
 @click.option("--all", "everything", is_flag=True, help="All of them, or all with --reason.")
 @reason_option
-@click.option("--value", "repaired", type=click.File("rb"), help="The repaired value of the one record named; - reads it from standard input.")
+@click.option(
+    "--value",
+    "repaired",
+    type=click.File("rb"),
+    help="The repaired value of the one record named; - reads it from standard input.",
+)
 @click.option("--yes", is_flag=True, help="Do not ask.")
 @bootstrap_option
 def retry(
-    target: str, letter_ids: tuple[str, ...], everything: bool, reason: str | None,
-    repaired: IO[bytes] | None, yes: bool, bootstrap: str | None,
+    target: str,
+    letter_ids: tuple[str, ...],
+    everything: bool,
+    reason: str | None,
+    repaired: IO[bytes] | None,
+    yes: bool,
+    bootstrap: str | None,
 ) -> None:
     """Send records back to their topic and partition: unchanged, or with a repaired value.
 
@@ -127,12 +155,15 @@ def retry(
     matches = _by_reason(reason)
     found = _read(target, bootstrap, lambda x: matches(x) and (everything or x.id in wanted))
     if missing := wanted - {letter.id for letter, _ in found}:
-        raise HeadraceError(f"there is no dead letter {sorted(missing)[0]}", fix=f"headrace dead ls {target}")
+        raise HeadraceError(f"there is no dead letter {min(missing)}", fix=f"headrace dead ls {target}")
     if everything and not yes:
         click.confirm(f"send {len(found):,} records again?", abort=True)
     address = load_settings(bootstrap).bootstrap or ""
     n = asyncio.run(_send_back(address, found, None if repaired is None else repaired.read().rstrip(b"\n")))
-    click.echo(f"sent {n:,} of {len(found):,} records back" + ("" if n == len(found) else "; the others were too large to be kept"))
+    click.echo(
+        f"sent {n:,} of {len(found):,} records back"
+        + ("" if n == len(found) else "; the others were too large to be kept")
+    )
 
 
 def _by_reason(reason: str | None) -> Callable[[DeadLetter], bool]:
@@ -186,7 +217,10 @@ async def _send_back(
             headers = [(k, v) for k, v in headers if k != RETRY_HEADER]
             key = None if letter.key_b64 is None else base64.b64decode(letter.key_b64)
             await producer.send(
-                letter.source.topic, value, key=key, partition=letter.source.partition,
+                letter.source.topic,
+                value,
+                key=key,
+                partition=letter.source.partition,
                 headers=[*headers, (RETRY_HEADER, letter.id.encode())],
             )
             n += 1

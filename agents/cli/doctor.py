@@ -101,7 +101,8 @@ async def _topics(admin: AIOKafkaAdminClient, pipeline: Pipeline, target: str) -
             "topic",
             c.problem is None,
             f"{c.spec.name}: {c.problem or f'{c.partitions} partitions'}",
-            f"headrace topics create {target}" if c.partitions is None
+            f"headrace topics create {target}"
+            if c.partitions is None
             else f"partitions={c.partitions} in the pipeline's Topic, or recreate the topic",
         )
         for c in await topics.check(admin, topic_specs(pipeline))

@@ -38,7 +38,10 @@ def up(port: int | None, nodes: str) -> None:
     started = time.monotonic()
     with stderr.status("starting Apache Kafka ...") as line:
         found = dev_kafka.up(
-            kafka_dir(settings.load()), nodes=int(nodes), port=port, progress=lambda text: line.update(text)
+            kafka_dir(settings.load()),
+            nodes=int(nodes),
+            port=port,
+            progress=line.update,
         )
     click.echo(
         f"Apache Kafka {KAFKA_VERSION} at {found.bootstrap}   data in {found.data_dir}   "
@@ -75,4 +78,6 @@ def status(as_json: bool) -> None:
     if not as_json:
         pids = ", ".join(map(str, found.pids))
         answer = "answers" if found.is_answering else "does not answer"
-        click.echo(f"Apache Kafka {KAFKA_VERSION} at {found.bootstrap} {answer}   pid {pids}   {found.data_dir}")
+        click.echo(
+            f"Apache Kafka {KAFKA_VERSION} at {found.bootstrap} {answer}   pid {pids}   {found.data_dir}"
+        )

@@ -24,10 +24,20 @@ _PACE_S = 0.02
 @click.argument("topic")
 @click.argument("file", type=click.File("rb"), default="-")
 @click.option("--key", "key_field", metavar="FIELD", help="Field whose value becomes the record's key.")
-@click.option("--rate", "per_second", callback=parsed(rate), metavar="N/s", help="At most so many; default: all at once.")
+@click.option(
+    "--rate",
+    "per_second",
+    callback=parsed(rate),
+    metavar="N/s",
+    help="At most so many; default: all at once.",
+)
 @bootstrap_option
 def command(
-    topic: str, file: IO[bytes], key_field: str | None, per_second: float | None, bootstrap: str | None
+    topic: str,
+    file: IO[bytes],
+    key_field: str | None,
+    per_second: float | None,
+    bootstrap: str | None,
 ) -> None:
     """Publish the lines of FILE (default: standard input) to TOPIC, one record each, as they are.
 
@@ -38,7 +48,12 @@ def command(
     """
     address = load_settings(bootstrap).bootstrap or ""
     n_lines = _count_lines(file)
-    columns = (TextColumn("sent"), BarColumn(), TextColumn("{task.completed:,}"), TimeElapsedColumn())
+    columns = (
+        TextColumn("sent"),
+        BarColumn(),
+        TextColumn("{task.completed:,}"),
+        TimeElapsedColumn(),
+    )
     with Progress(*columns, console=stderr, transient=True) as progress:
         task = progress.add_task("sent", total=n_lines)
         lines = progress.track(_lines(file), task_id=task)
@@ -59,7 +74,11 @@ def _lines(file: IO[bytes]) -> Iterator[bytes]:
 
 
 async def _send(
-    address: str, topic: str, lines: Iterable[bytes], key_field: str | None, per_second: float | None
+    address: str,
+    topic: str,
+    lines: Iterable[bytes],
+    key_field: str | None,
+    per_second: float | None,
 ) -> int:
     n = 0
     started = time.monotonic()
@@ -70,7 +89,10 @@ async def _send(
             n += 1
             if n % _FLUSH_EVERY == 0:
                 await last
-            if per_second is not None and (ahead_s := n / per_second - (time.monotonic() - started)) > _PACE_S:
+            if (
+                per_second is not None
+                and (ahead_s := n / per_second - (time.monotonic() - started)) > _PACE_S
+            ):
                 await asyncio.sleep(ahead_s)
         await producer.flush()
     return n

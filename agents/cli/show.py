@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import click
 import msgspec
 
@@ -37,7 +39,7 @@ def command(target: str, as_json: bool) -> None:
         stdout.print(model["model"], markup=False)
 
 
-def describe(pipeline: Pipeline) -> dict[str, object]:
+def describe(pipeline: Pipeline) -> dict[str, Any]:
     """Return everything about *pipeline* as plain values."""
     roles = {"id": "id", pipeline.target: "target"}
     fields = msgspec.structs.fields(pipeline.source.event_type)
@@ -82,9 +84,9 @@ def _type_name(hint: object) -> str:
     return hint.__name__ if isinstance(hint, type) else str(hint).replace("typing.", "")
 
 
-def _topic_rows(topics: object) -> list[tuple[object, ...]]:
-    rows = []
-    for topic in topics:  # type: ignore[attr-defined]
+def _topic_rows(topics: list[dict[str, Any]]) -> list[tuple[object, ...]]:
+    rows: list[tuple[object, ...]] = []
+    for topic in topics:
         days = f"{topic['retention_s'] / 86_400:g} d"
         rows.append((topic["name"], topic["partitions"], topic["key"], topic["holds"], days))
     return rows

@@ -7,7 +7,14 @@ import asyncio
 import click
 import msgspec
 
-from agents.cli.common import bootstrap_option, json_option, load_settings, print_json, print_table, stdout
+from agents.cli.common import (
+    bootstrap_option,
+    json_option,
+    load_settings,
+    print_json,
+    print_table,
+    stdout,
+)
 from agents.worker import topic_specs
 from headrace.loading import load_pipeline
 from headrace.pipeline import Pipeline
@@ -47,7 +54,10 @@ def command(target: str, bootstrap: str | None, as_json: bool) -> None:
     if as_json:
         print_json(
             {
-                "pipeline": pipeline.label, "workers": len(workers), "lag": total, "records": results,
+                "pipeline": pipeline.label,
+                "workers": len(workers),
+                "lag": total,
+                "records": results,
                 "partitions": [msgspec.to_builtins(s) | {"lag": s.lag} for s in shares],
             }
         )

@@ -14,13 +14,25 @@ from streams import client, reading
 
 @click.command("tail")
 @click.argument("topic")
-@click.option("-n", "last", type=click.IntRange(1), help="End after so many records, the newest. Default: 10.")
+@click.option(
+    "-n", "last", type=click.IntRange(1), help="End after so many records, the newest. Default: 10."
+)
 @click.option("--from", "since_s", callback=parsed(seconds), metavar="1h", help="Start so long ago instead.")
 @click.option("-f", "--follow", is_flag=True, help="Go on as records arrive, until Ctrl-C.")
-@click.option("--json", "as_json", is_flag=True, help="One JSON object a line, with key, headers and position.")
+@click.option(
+    "--json",
+    "as_json",
+    is_flag=True,
+    help="One JSON object a line, with key, headers and position.",
+)
 @bootstrap_option
 def command(
-    topic: str, last: int | None, since_s: float | None, follow: bool, as_json: bool, bootstrap: str | None
+    topic: str,
+    last: int | None,
+    since_s: float | None,
+    follow: bool,
+    as_json: bool,
+    bootstrap: str | None,
 ) -> None:
     """Print the newest records of TOPIC, all partitions.
 

@@ -7,7 +7,14 @@ import asyncio
 import click
 from rich.markup import escape
 
-from agents.cli.common import bootstrap_option, json_option, load_settings, print_json, print_table, stdout
+from agents.cli.common import (
+    bootstrap_option,
+    json_option,
+    load_settings,
+    print_json,
+    print_table,
+    stdout,
+)
 from agents.worker import topic_specs
 from headrace.errors import TopicError
 from headrace.loading import load_pipeline
@@ -94,7 +101,12 @@ def check(target: str, bootstrap: str | None, as_json: bool) -> None:
     if as_json:
         print_json(
             [
-                {"topic": c.spec.name, "partitions": c.partitions, "expected": c.spec.partitions, "problem": c.problem}
+                {
+                    "topic": c.spec.name,
+                    "partitions": c.partitions,
+                    "expected": c.spec.partitions,
+                    "problem": c.problem,
+                }
                 for c in found
             ]
         )

@@ -20,7 +20,11 @@ from headrace.loading import load_pipeline
 @click.option("--http-port", type=click.IntRange(0, 65535), help="Its port; 0 takes any. Default: 8088.")
 @click.option("--log-level", type=click.Choice(["debug", "info", "warning", "error"]))
 def command(
-    target: str, bootstrap: str | None, http_host: str | None, http_port: int | None, log_level: str | None
+    target: str,
+    bootstrap: str | None,
+    http_host: str | None,
+    http_port: int | None,
+    log_level: str | None,
 ) -> None:
     """Run one worker of the pipeline TARGET in this process.
 

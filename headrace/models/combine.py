@@ -38,6 +38,7 @@ class Vote:
     mode
         ``"hard"`` counts each model's label; ``"soft"`` takes the mean of their probabilities, where a model
         without probabilities counts as certain of its label.
+
     """
 
     def __init__(self, mode: Literal["hard", "soft"] = "soft") -> None:
@@ -58,10 +59,8 @@ class Vote:
             soft = voter.probability if self.mode == "soft" else None
             for label, share in (soft or {own: 1.0}).items():
                 shares[label] = shares.get(label, 0.0) + share / len(voters)
-        # Only labels that some model chose: their type is known. The chosen one has the largest share of these.
-        winner = max(
-            (label for label in shares if label in labels), key=shares.__getitem__
-        )
+        # Only labels that some model chose: their type is known.
+        winner = max((label for label in shares if label in labels), key=shares.__getitem__)
         return Answer(labels[winner], shares)  # type: ignore[arg-type]
 
     def __repr__(self) -> str:
@@ -73,9 +72,7 @@ class Mean:
 
     def __call__(self, answers: Mapping[str, Answer]) -> Answer:
         """Return the arithmetic mean over the models that answered."""
-        numbers = [
-            a.prediction for a in answers.values() if isinstance(a.prediction, float)
-        ]
+        numbers = [a.prediction for a in answers.values() if isinstance(a.prediction, float)]
         scores = [a.score for a in answers.values() if a.score is not None]
         return Answer(
             sum(numbers) / len(numbers) if numbers else None,

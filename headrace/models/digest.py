@@ -40,7 +40,7 @@ def _walk_object(part: Any, put: Any, seen: dict[int, int]) -> None:
         put(f"{kind}:{part.dtype}:{part.shape};".encode() + part.tobytes())
     elif isinstance(part, random.Random):
         put(repr(part.getstate()).encode())
-    elif isinstance(part, type) or callable(part) and hasattr(part, "__qualname__"):
+    elif isinstance(part, type) or (callable(part) and hasattr(part, "__qualname__")):
         put(f"{part.__module__}.{part.__qualname__};".encode())
     elif isinstance(part, dict):
         put(f"{kind}({len(part)};".encode())

@@ -19,19 +19,13 @@ def unseeded(model: base.Estimator) -> list[str]:
         f"{path}.{name}".lstrip(".")
         for path, part in parts(model)
         for name in _SEEDS
-        if not _module(part).startswith(_HARMLESS)
-        and hasattr(part, name)
-        and getattr(part, name) is None
+        if not _module(part).startswith(_HARMLESS) and hasattr(part, name) and getattr(part, name) is None
     ]
 
 
 def unseeded_engines(model: base.Estimator) -> list[str]:
     """Return the paths of nearest-neighbour engines that are not reproducible."""
-    return [
-        path
-        for path, part in parts(model)
-        if isinstance(part, neighbors.SWINN) and part.seed is None
-    ]
+    return [path for path, part in parts(model) if isinstance(part, neighbors.SWINN) and part.seed is None]
 
 
 def shared(one: base.Estimator, other: base.Estimator) -> list[str]:
@@ -43,7 +37,7 @@ def shared(one: base.Estimator, other: base.Estimator) -> list[str]:
 def pickle_fault(model: base.Estimator) -> str | None:
     """Return why *model* cannot be pickled, or ``None`` if it can."""
     try:
-        pickle.loads(pickle.dumps(model))
+        pickle.loads(pickle.dumps(model))  # noqa: S301 - our own bytes of a moment ago
     except Exception as error:  # noqa: BLE001 - any reason is a reason
         return f"{type(error).__name__}: {error}"
     return None

@@ -15,9 +15,7 @@ from streams.jars import KAFKA_VERSION
 ROOT = Path(__file__).parents[2]
 COMPOSE = yaml.safe_load((ROOT / "docker-compose.yml").read_text("utf-8"))
 SERVICES: dict[str, dict[str, Any]] = COMPOSE["services"]
-WORKERS = [
-    name for name, service in SERVICES.items() if service.get("command", [""])[0] == "worker"
-]
+WORKERS = [name for name, service in SERVICES.items() if service.get("command", [""])[0] == "worker"]
 DOCKERFILE = (ROOT / "Dockerfile").read_text("utf-8").replace("\\\n", "")
 SECRET = re.compile(r"password|passwd|secret|token", re.IGNORECASE)
 
@@ -30,9 +28,7 @@ def instructions(keyword: str) -> list[str]:
 def test_two_workers_share_one_kafka() -> None:
     assert WORKERS == ["worker-1", "worker-2"]
     assert set(SERVICES) == {"kafka", "topics", "prometheus", *WORKERS}
-    assert {SERVICES[name]["environment"]["HEADRACE_BOOTSTRAP"] for name in WORKERS} == {
-        "kafka:9092"
-    }
+    assert {SERVICES[name]["environment"]["HEADRACE_BOOTSTRAP"] for name in WORKERS} == {"kafka:9092"}
 
 
 def test_kafka_is_the_version_of_the_local_one() -> None:
@@ -41,12 +37,9 @@ def test_kafka_is_the_version_of_the_local_one() -> None:
 
 def test_kafka_advertises_each_listener_where_it_is_reached() -> None:
     kafka = SERVICES["kafka"]
-    listeners = dict(
-        entry.split("://") for entry in kafka["environment"]["KAFKA_LISTENERS"].split(",")
-    )
+    listeners = dict(entry.split("://") for entry in kafka["environment"]["KAFKA_LISTENERS"].split(","))
     advertised = dict(
-        entry.split("://")
-        for entry in kafka["environment"]["KAFKA_ADVERTISED_LISTENERS"].split(",")
+        entry.split("://") for entry in kafka["environment"]["KAFKA_ADVERTISED_LISTENERS"].split(",")
     )
 
     assert set(listeners) == {*advertised, kafka["environment"]["KAFKA_CONTROLLER_LISTENER_NAMES"]}
@@ -123,9 +116,7 @@ def test_environment_has_only_known_settings() -> None:
     names = {key for name in WORKERS for key in SERVICES[name]["environment"]}
     names |= set(re.findall(r"HEADRACE_\w+(?==)", DOCKERFILE))
 
-    assert {name.removeprefix("HEADRACE_").lower() for name in names} <= set(
-        Settings.__struct_fields__
-    )
+    assert {name.removeprefix("HEADRACE_").lower() for name in names} <= set(Settings.__struct_fields__)
 
 
 def test_files_mounted_from_the_checkout_are_read_only() -> None:
@@ -155,11 +146,7 @@ def test_image_asks_the_worker_whether_it_lives() -> None:
 
 
 def test_build_context_holds_what_the_dockerfile_copies() -> None:
-    kept = {
-        line[1:]
-        for line in (ROOT / ".dockerignore").read_text("utf-8").splitlines()
-        if line[:1] == "!"
-    }
+    kept = {line[1:] for line in (ROOT / ".dockerignore").read_text("utf-8").splitlines() if line[:1] == "!"}
     copied = {
         source
         for line in instructions("COPY")

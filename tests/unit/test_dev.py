@@ -101,9 +101,7 @@ def test_stamp_changes_with_python(dev: ModuleType, monkeypatch: pytest.MonkeyPa
 
 
 @pytest.mark.parametrize("command", ["demo", "bench"])
-def test_command_gets_its_arguments_and_its_exit_code_comes_back(
-    dev: ModuleType, command: str
-) -> None:
+def test_command_gets_its_arguments_and_its_exit_code_comes_back(dev: ModuleType, command: str) -> None:
     program(dev, "headrace", "exit 4")
 
     code = dev.main([command, "--seed", "7"])
@@ -152,11 +150,8 @@ def test_death_by_signal_is_a_failure(dev: ModuleType) -> None:
 
 
 def test_interrupted_command_may_end_in_its_own_time(dev: ModuleType) -> None:
-    program(
-        dev,
-        "headrace",
-        "trap 'sleep 0.5; echo stopped >>called; exit 5' INT; echo ready; while :; do sleep 0.05; done",
-    )
+    stop = "sleep 0.3; echo stopped >>called; exit 5"
+    program(dev, "headrace", f"trap '{stop}' INT; echo ready; while :; do sleep 0.02; done")
     runner = (
         "import importlib.util, pathlib, sys\n"
         "spec = importlib.util.spec_from_file_location('dev', sys.argv[1])\n"
