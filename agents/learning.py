@@ -90,7 +90,7 @@ def attach(app: HeadraceApp, pipeline: Pipeline, metrics: WorkerMetrics) -> None
     """Make *app* fold the log of *pipeline* and publish its predictions and dead letters.
 
     Order: per partition, as in the log. Delivery: at least once, duplicates with equal id. State: one
-    fold per partition, rebuilt from the log where it moves. Failure: anything but a bad record ends the worker.
+    fold per partition, rebuilt from the log where it moves. Failure: all but a bad record ends the worker.
     """
     partitions = Partitions(
         lambda tp: Learner(pipeline, tp, metrics),

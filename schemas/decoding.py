@@ -12,7 +12,7 @@ import orjson
 
 from schemas.events import Limits, is_free, wire_type
 
-_PATH = re.compile(r" - at `(?:key in )?(\$[^`]*)`$")
+_PATH = re.compile(r" - at (?:`key` in )?`(\$[^`]*)`$")
 _KEYS = re.compile(rb'"\s*:')
 _STRINGS = re.compile(rb'"(?:[^"\\]|\\.)*"')
 _OPEN, _CLOSE = b"{[", b"}]"
@@ -59,10 +59,14 @@ class EventDecoder:
         self._size_bytes = self.limits.size_bytes
         self._target = target
         fields = msgspec.structs.fields(wire)
-        self._n_fields = len(fields)
+        self._names = {f.name for f in fields}
         hints = typing.get_type_hints(event_type, include_extras=True)
-        self._free = [f.name for f in fields if is_free(hints[f.name])]
-        self._optional = [(f.name, f.default) for f in fields if not f.required and f.name not in self._free]
+        self._free = [(f.name, _default(f)) for f in fields if is_free(hints[f.name])]
+        self._optional = [
+            (f.name, _default(f)) for f in fields if not f.required and not is_free(hints[f.name])
+        ]
+        # Nothing equals NaN, so one cannot tell whether such a field was given: it counts as absent.
+        self._n_fields = len(fields) - sum(d != d for _, d in self._optional)  # noqa: PLR0124
         kept = None if features is None else {*features}
         self._dropped = [f.name for f in fields if kept is not None and f.name not in {*kept, "id", target}]
 
@@ -91,7 +95,7 @@ class EventDecoder:
         if self._free:
             n_keys += self._spread(features)
         # Each key has a colon: no more colons than fields found means no key came twice.
-        if value.count(b":") != n_keys:
+        if value.count(b":") != n_keys or n_keys > self.limits.keys:
             self._check_keys(value)
         for name in self._dropped:
             features.pop(name, None)
@@ -100,19 +104,21 @@ class EventDecoder:
     def _spread(self, features: dict[str, Any]) -> int:
         """Move free features to the top level, sorted by name; return how many there are."""
         n = 0
-        for field in self._free:
-            free = features.pop(field) or {}
-            n += len(free) if free else -1  # an empty one may as well be absent
-            for name in sorted(free):
-                if name in features:
+        for field, default in self._free:
+            free = features.pop(field)
+            n += -1 if free == default else len(free or ())
+            for name in sorted(free or ()):
+                if name in features or name in self._names:
                     raise Refusal("duplicate_key", f"{name!r} is a field already", f"$.{field}")
-                if free[name] is not None:
+                if free[name] is not None and field not in self._dropped:
                     features[name] = free[name]
         return n
 
     def _check_keys(self, value: bytes) -> None:
         """Refuse duplicate keys, too many keys, too much depth; exact, and slower than the count."""
         n_keys = len(_KEYS.findall(value))
+        if n_keys > self.limits.keys:
+            n_keys = _STRINGS.sub(b"", value).count(b":")  # less those within texts
         if n_keys > self.limits.keys:
             raise Refusal("keys", f"expected at most {self.limits.keys} keys, got {n_keys}")
         if value.count(b"{") + value.count(b"[") > self.limits.depth:
@@ -125,6 +131,13 @@ class EventDecoder:
             json.loads(value, object_pairs_hook=_unique)
         except (ValueError, RecursionError) as error:
             raise _explained(error, value) from None
+
+
+def _default(field: Any) -> Any:
+    """Return what *field* is when it is absent."""
+    if field.default_factory is not msgspec.NODEFAULT:
+        return field.default_factory()
+    return field.default
 
 
 def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:

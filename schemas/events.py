@@ -11,6 +11,12 @@ import msgspec
 ID_MAX_LENGTH = 256
 """Characters; an id is copied into every result."""
 
+_ID_BOUNDS = {
+    str: msgspec.Meta(min_length=1, max_length=ID_MAX_LENGTH),
+    int: msgspec.Meta(ge=-(1 << 63), le=(1 << 63) - 1),
+}
+_UNIONS = (types.UnionType, typing.Union)
+
 
 class Limits(msgspec.Struct, frozen=True):
     """What a record may be at most; anything beyond becomes a dead letter.
@@ -59,8 +65,6 @@ def wire_type(event_type: type[msgspec.Struct], limits: Limits) -> type[msgspec.
         if field.encode_name != field.name:
             raise TypeError(f"field {field.name!r} is renamed; headrace needs the name as it is")
         bounded = _bounded(hints[field.name], limits, field.name)
-        if field.name == "id" and bounded == _bounded(str, limits, "id"):
-            bounded = Annotated[str, msgspec.Meta(min_length=1, max_length=ID_MAX_LENGTH)]
         default = field.default
         if field.default_factory is not msgspec.NODEFAULT:
             default = msgspec.field(default_factory=field.default_factory)
@@ -78,25 +82,46 @@ def _bounded(hint: Any, limits: Limits, name: str) -> Any:
     origin = typing.get_origin(hint)
     if origin is Annotated:
         return _keep_own_bounds(hint, limits, name)
-    if origin in (types.UnionType, typing.Union):
+    if origin in _UNIONS:
+        kinds = [member for member in typing.get_args(hint) if member is not types.NoneType]
+        if is_free(hint) and len(kinds) > 1:
+            raise _unusable(name, hint)
         members = [_bounded(member, limits, name) for member in typing.get_args(hint)]
         return typing.Union[tuple(members)]  # noqa: UP007 - built from a list
     if origin is dict:
-        key, value = typing.get_args(hint)
-        if key is not str:
-            raise TypeError(f"field {name!r}: free features need str names, got {key}")
-        names = Annotated[str, msgspec.Meta(min_length=1, max_length=ID_MAX_LENGTH)]
-        size = msgspec.Meta(max_length=limits.free_features)
-        free: Any = dict.__class_getitem__((names, _bounded(value, limits, name)))
-        return Annotated[free, size]
-    if origin is typing.Literal or hint in (bool, type(None)):
+        return Annotated[_free_dict(hint, limits, name), msgspec.Meta(max_length=limits.free_features)]
+    return _bounded_id(hint) if name == "id" else _bounded_scalar(hint, limits, name)
+
+
+def _bounded_id(hint: Any) -> Any:
+    if hint not in _ID_BOUNDS:
+        raise TypeError(f"field 'id' has type {hint!r}; expected str or int")
+    return Annotated[hint, _ID_BOUNDS[hint]]
+
+
+def _bounded_scalar(hint: Any, limits: Limits, name: str) -> Any:
+    if typing.get_origin(hint) is typing.Literal or hint in (bool, types.NoneType):
         return hint
     if hint in (float, int):
         bound = limits.number_abs if hint is float else int(limits.number_abs)
         return Annotated[hint, msgspec.Meta(gt=-bound, lt=bound)]
     if hint is str:
         return Annotated[str, msgspec.Meta(max_length=limits.string_length)]
-    raise TypeError(
+    raise _unusable(name, hint)
+
+
+def _free_dict(hint: Any, limits: Limits, name: str) -> Any:
+    key, value = typing.get_args(hint)
+    if key is not str:
+        raise TypeError(f"field {name!r}: free features need str names, got {key}")
+    if is_free(value):
+        raise _unusable(name, hint)
+    names = Annotated[str, msgspec.Meta(min_length=1, max_length=ID_MAX_LENGTH)]
+    return dict.__class_getitem__((names, _bounded(value, limits, name)))
+
+
+def _unusable(name: str, hint: Any) -> TypeError:
+    return TypeError(
         f"field {name!r} has type {hint!r}; expected float, int, bool, str, Literal, one of them or None, "
         "or dict[str, float] for free features"
     )
@@ -107,14 +132,20 @@ def _keep_own_bounds(hint: Any, limits: Limits, name: str) -> Any:
     given = {
         a for m in metas for a in ("gt", "ge", "lt", "le", "max_length") if getattr(m, a, None) is not None
     }
-    if given:
+    if not given:
+        bounded = _bounded(inner, limits, name)
+    elif typing.get_origin(inner) is dict:
+        bounded = _free_dict(inner, limits, name)
+    else:
         return hint
-    bounded = _bounded(inner, limits, name)
-    return Annotated[(bounded, *metas)] if typing.get_origin(bounded) is not Annotated else bounded
+    return Annotated[(bounded, *metas)]
 
 
 def is_free(hint: Any) -> bool:
-    """Return whether the field holds free features (a dict) rather than one value."""
-    if typing.get_origin(hint) is Annotated:
+    """Return whether the field holds free features (a dict, perhaps or ``None``) rather than one value."""
+    origin = typing.get_origin(hint)
+    if origin is Annotated:
         return is_free(typing.get_args(hint)[0])
-    return typing.get_origin(hint) is dict
+    if origin in _UNIONS:
+        return any(map(is_free, typing.get_args(hint)))
+    return origin is dict

@@ -35,6 +35,7 @@ class Outbox:
         self._full: list[tuple[str, BatchBuilder]] = []
         # (offset after the chunk, futures of its batches), oldest first
         self._in_flight: deque[tuple[int, list[asyncio.Future[Any]]]] = deque()
+        self._acknowledged: int | None = None
 
     def append(
         self,
@@ -68,7 +69,7 @@ class Outbox:
         self._in_flight.append((next_offset, futures))
 
     def acknowledged_offset(self) -> int | None:
-        """Return the offset before which all results are acknowledged, ``None`` if nothing new is.
+        """Return the offset before which all results are acknowledged, ``None`` if none is yet.
 
         Raises
         ------
@@ -76,13 +77,12 @@ class Outbox:
             If the brokers refused a batch.
 
         """
-        offset = None
         while self._in_flight and all(future.done() for future in self._in_flight[0][1]):
             next_offset, futures = self._in_flight.popleft()
             for future in futures:
                 future.result()
-            offset = next_offset
-        return offset
+            self._acknowledged = next_offset
+        return self._acknowledged
 
     async def drain(self, timeout_s: float) -> None:
         """Wait until all batches sent are acknowledged or failed, at most *timeout_s*."""

@@ -42,11 +42,14 @@ class Partition:
         self.emit_from = emit_from
         self.committed = emit_from
         self.sizer = ChunkSizer()
-        self.lock = asyncio.Lock()
+        self._lock = asyncio.Lock()
+        self._is_closed = False
 
     async def process(self, records: Sequence[Any]) -> None:
         """Fold a chunk and send its results; records before the frontier are replayed silently."""
-        async with self.lock:
+        async with self._lock:
+            if self._is_closed:  # the chunk will be fetched again by the next owner
+                return
             first_live = 0
             if records[0].offset < self.emit_from:
                 first_live = sum(record.offset < self.emit_from for record in records)
@@ -55,6 +58,12 @@ class Partition:
                 with self.sizer.measure(len(records) - first_live):
                     self.processor.process(records[first_live:], self.outbox)
                 await self.outbox.send(self.processor.next_offset)
+
+    async def close(self) -> None:
+        """Finish the chunk in work, take no other, wait until its results are acknowledged."""
+        async with self._lock:
+            self._is_closed = True
+            await self.outbox.drain(DRAIN_TIMEOUT_S)
 
     @property
     def is_replaying(self) -> bool:
@@ -137,12 +146,8 @@ class Partitions:
 
     async def settle(self) -> None:
         """Finish chunks, wait for acknowledgements, commit: before partitions are given away."""
-        await asyncio.gather(*(self._settle_one(owned) for owned in self._owned.values()))
+        await asyncio.gather(*(owned.close() for owned in self._owned.values()))
         await self.commit()
-
-    async def _settle_one(self, owned: Partition) -> None:
-        async with owned.lock:
-            await owned.outbox.drain(DRAIN_TIMEOUT_S)
 
     async def commit(self) -> None:
         """Commit the frontier of every partition whose results went on being acknowledged."""

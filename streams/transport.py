@@ -180,7 +180,7 @@ def raw_producer(app: Any) -> aiokafka.AIOKafkaProducer:
 async def partitions_by_topic(client: Any) -> dict[str, list[int]]:
     """Return the partitions of every topic, fresh from the broker.
 
-    *client* is an aiokafka consumer or producer. aiokafka's own `partitions_for_topic` knows only the topics subscribed to.
+    *client* is an aiokafka consumer or producer, whose own look-up knows only subscribed topics.
     """
     kafka = client._client if hasattr(client, "_client") else client.client
     metadata = await kafka.fetch_all_metadata()

@@ -104,10 +104,13 @@ def test_it_moves_when_its_ports_are_taken(tmp_path: Path) -> None:
     properties = (tmp_path / "node-1" / "server.properties").read_text()
     (listeners,) = (line for line in properties.splitlines() if line.startswith("listeners="))
     ports = [int(listener.rpartition(":")[2]) for listener in listeners.split(",")]
-    with socket.create_server(("127.0.0.1", ports[0])), socket.create_server(("127.0.0.1", ports[1])):
-        with LocalKafka(tmp_path) as again:
-            assert again.bootstrap != kafka.bootstrap
-            assert asyncio.run(_read(again.bootstrap, 1)) == [b"a"]
+    with (
+        socket.create_server(("127.0.0.1", ports[0])),
+        socket.create_server(("127.0.0.1", ports[1])),
+        LocalKafka(tmp_path) as again,
+    ):
+        assert again.bootstrap != kafka.bootstrap
+        assert asyncio.run(_read(again.bootstrap, 1)) == [b"a"]
 
 
 @pytest.mark.xfail(reason="no SLF4J logger on the class path: the broker's log stays empty", strict=True)
@@ -119,7 +122,8 @@ def test_a_start_that_fails_shows_the_log(tmp_path: Path) -> None:
             kafka.start()
     assert "Address already in use" in caught.value.why
     assert len(caught.value.why.splitlines()) <= 16
-    assert str(port) in caught.value.fix and "broker.log" in caught.value.fix
+    assert str(port) in caught.value.fix
+    assert "broker.log" in caught.value.fix
     assert not kafka.node(1).is_running
 
 

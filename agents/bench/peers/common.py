@@ -8,6 +8,7 @@ from __future__ import annotations
 import argparse
 import itertools
 import json
+import signal
 import sys
 import time
 from collections.abc import Callable, Iterator
@@ -52,7 +53,9 @@ def arguments() -> argparse.Namespace:
     parser.add_argument("--events", type=int, required=True)
     parser.add_argument("--rate", type=float, default=0.0, help="events a second, 0 for no limit")
     parser.add_argument("--skip-s", type=float, default=0.0, help="seconds left out of the latencies")
+    parser.add_argument("--deadline-s", type=int, default=240, help="ends the process for certain")
     found = parser.parse_args()
+    signal.alarm(found.deadline_s)
     found.results = f"{found.group}.predictions"
     return found
 
@@ -67,7 +70,8 @@ def events() -> Iterator[dict[str, Any]]:
 def values(n: int) -> Iterator[bytes]:
     """Yield *n* events as they travel; event *i* belongs to partition ``i % PARTITIONS``."""
     for i, event in enumerate(itertools.islice(events(), n)):
-        yield orjson.dumps({"id": str(i), **event})
+        # Copied: orjson's own buffer would hold several times the memory.
+        yield bytes(bytearray(orjson.dumps({"id": str(i), **event})))
 
 
 def step_of(model_name: str) -> Callable[[bytes], bytes]:

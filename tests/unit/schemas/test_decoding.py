@@ -25,7 +25,7 @@ class Sensor(Event):
     """One fixed feature, then whatever the device measures."""
 
     unit: str = "K"
-    readings: dict[str, float] = {}
+    readings: dict[str, float] = msgspec.field(default_factory=dict)
     alarm: bool | None = None
 
 
@@ -139,8 +139,8 @@ def test_a_free_feature_cannot_take_the_name_of_a_field(name: str) -> None:
 
 def test_two_groups_of_free_features_cannot_share_a_name() -> None:
     class Pair(Event):
-        left: dict[str, float] = {}
-        right: dict[str, float] = {}
+        left: dict[str, float] = msgspec.field(default_factory=dict)
+        right: dict[str, float] = msgspec.field(default_factory=dict)
 
     refusal = refusal_of({"id": "a", "left": {"x": 1}, "right": {"x": 2}}, EventDecoder(Pair))
 
@@ -167,7 +167,7 @@ class Bounded(Event):
     code: Annotated[str, msgspec.Meta(pattern="^[A-Z]+$")] = "A"
     filled: Annotated[str, msgspec.Meta(min_length=2)] = "ab"
     half: Annotated[float, msgspec.Meta(description="in euro")] = 0.0
-    some: Annotated[dict[str, float], msgspec.Meta(max_length=2)] = {}
+    some: Annotated[dict[str, float], msgspec.Meta(max_length=2)] = msgspec.field(default_factory=dict)
     colour: Literal["red", "blue"] = "red"
 
 
@@ -195,9 +195,7 @@ def test_bounds_of_a_field_take_the_place_of_the_limits(given: dict[str, Any]) -
         ({"colour": "green"}, "$.colour", "Invalid enum value 'green'"),
     ],
 )
-def test_a_value_beyond_its_bounds_is_refused(
-    given: dict[str, Any], path: str, sentence: str
-) -> None:
+def test_a_value_beyond_its_bounds_is_refused(given: dict[str, Any], path: str, sentence: str) -> None:
     refusal = refusal_of({"id": "a", **given}, EventDecoder(Bounded))
 
     assert (refusal.reason, refusal.path) == ("type", path)

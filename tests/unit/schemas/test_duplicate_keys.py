@@ -26,12 +26,10 @@ class Reading(Event):
     weight: float = math.nan
     lamp: bool | None = None
     label: float | None = None
-    more: dict[str, float] = {}
+    more: dict[str, float] = msgspec.field(default_factory=dict)
 
 
-LIMITS = Limits(
-    size_bytes=400, depth=3, keys=14, number_abs=100, string_length=6, free_features=3
-)
+LIMITS = Limits(size_bytes=400, depth=3, keys=14, number_abs=100, string_length=6, free_features=3)
 DECODER = EventDecoder(Reading, target="label", limits=LIMITS)
 PLAIN = EventDecoder(Reading, target="label")
 
@@ -184,7 +182,7 @@ def records(draw: st.DrawFn) -> bytes:
     return ("{" + ",".join(members) + "}").encode()
 
 
-class Bad(Exception):
+class UnfitError(Exception):
     """The independent checker refuses."""
 
 
@@ -203,19 +201,19 @@ def checked(value: bytes) -> dict[str, Any]:
         nonlocal n_keys
         n_keys += len(pairs)
         if len({name for name, _ in pairs}) < len(pairs):
-            raise Bad("twice")
+            raise UnfitError("twice")
         return dict(pairs)
 
     def constant(name: str) -> None:
-        raise Bad(name)
+        raise UnfitError(name)
 
     record: Any = json.loads(value, object_pairs_hook=unique, parse_constant=constant)
     too_big = len(value) > LIMITS.size_bytes or n_keys > LIMITS.keys
     if too_big or not isinstance(record, dict):
-        raise Bad("size, keys or kind")
+        raise UnfitError("size, keys or kind")
     for part, depth in walk(record):
         if depth > LIMITS.depth or (isinstance(part, float) and math.isinf(part)):
-            raise Bad("depth or infinite")
+            raise UnfitError("depth or infinite")
     return record
 
 
@@ -250,7 +248,7 @@ def expected(value: bytes) -> tuple[Any, dict[str, Any], Any] | None:
     """Return what the decoder should return, ``None`` if it should refuse."""
     try:
         record = checked(value)
-    except (Bad, ValueError):
+    except (UnfitError, ValueError):
         return None
     known = {name: record[name] for name in RULES if name in record}
     if not {"id", "x"} <= {*known} or not all(RULES[n](v) for n, v in known.items()):
@@ -262,27 +260,30 @@ def expected(value: bytes) -> tuple[Any, dict[str, Any], Any] | None:
     return event_id, features | dict(sorted(free.items())), label
 
 
-@settings(max_examples=400, deadline=None)
+def outcome(value: bytes) -> tuple[Any, dict[str, Any], Any] | Refusal:
+    try:
+        return DECODER.parse(value)
+    except Refusal as refusal:
+        return refusal
+
+
+@settings(max_examples=250, deadline=None)
 @given(records())
 def test_a_record_is_taken_exactly_when_an_independent_checker_takes_it(value: bytes) -> None:
-    try:
-        found = DECODER.parse(value)
-    except Refusal as refusal:
-        assert refusal.reason in {"size", "json", "utf8", "type", "depth", "keys", "duplicate_key"}
-        assert str(refusal)
-        found = None
+    found = outcome(value)
 
     wanted = expected(value)
 
-    assert repr(found) == repr(wanted) or found == wanted
-    if found is not None and wanted is not None:
+    if wanted is None:
+        assert isinstance(found, Refusal)
+        assert found.reason in {"size", "json", "type", "depth", "keys", "duplicate_key"}
+        assert str(found)
+    else:
+        assert found == wanted
         assert [*found[1]] == [*wanted[1]]
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=150, deadline=None)
 @given(st.one_of(st.binary(max_size=60), st.text(max_size=60).map(str.encode), ANYTHING.map(str.encode)))
 def test_no_bytes_at_all_provoke_anything_but_a_refusal(value: bytes) -> None:
-    try:
-        DECODER.parse(value)
-    except Refusal as refusal:
-        assert str(refusal)
+    assert str(outcome(value))

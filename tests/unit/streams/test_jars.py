@@ -28,6 +28,7 @@ class Maven(ModuleType):
         self.error = error
 
     def build(self, coordinate: str, *, cache_dir: Path) -> None:
+        """Fetch into two folders, as jgo does."""
         self.fetches += 1
         if self.error is not None:
             raise self.error

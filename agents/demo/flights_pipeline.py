@@ -1,0 +1,48 @@
+"""The demo's pipeline: will this flight arrive more than 15 minutes late?
+
+Run it by hand with ``headrace up agents.demo.flights_pipeline``; copy it to start one of your own.
+"""
+
+from __future__ import annotations
+
+from river import base, compose, linear_model, optim, preprocessing, tree
+
+import headrace as hr
+
+LATE_AFTER_MIN = 15
+
+
+class Flight(hr.Event):
+    """What is known when a flight leaves the gate, and whether it came late (absent: it never landed)."""
+
+    month: int
+    day: int
+    weekday: int
+    hour: float
+    distance: float
+    carrier: str
+    origin: str
+    dest: str
+    dep_delay: float | None = None
+    late: bool | None = None
+
+
+def linear() -> base.Estimator:
+    """Return a logistic regression over scaled numbers and one-hot names."""
+    numbers = compose.SelectType(int, float) | preprocessing.StandardScaler()
+    names = compose.SelectType(str) | preprocessing.OneHotEncoder()
+    return numbers + names | linear_model.LogisticRegression(optimizer=optim.SGD(0.05))
+
+
+def hoeffding_tree() -> base.Estimator:
+    """Return a decision tree that grows with the stream; numbers only, as names make it slow."""
+    return compose.SelectType(int, float) | tree.HoeffdingTreeClassifier()
+
+
+pipeline = hr.Pipeline(
+    "flights",
+    source=hr.Topic("flights.departures", Flight, key="carrier", partitions=4),
+    target="late",
+    models={"linear": linear, "tree": hoeffding_tree},
+    combine=hr.Vote("soft"),
+)
