@@ -3,13 +3,33 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from typing import Any, NamedTuple
 
 TARGET_S = 0.015
 MAX_RECORDS = 2_000
 FIRST_RECORDS = 50
 _SMOOTHING = 0.3
+
+
+class Chunk(NamedTuple):
+    """Records of one partition that follow each other in the log, and where they follow on.
+
+    ``follows`` is the offset up to which (not including) the partition was fetched before this chunk: a
+    state that has not come so far has missed something. Gaps between offsets are legal in Kafka, this one
+    is not.
+    """
+
+    records: Sequence[Any]
+    follows: int
+
+    def split(self, n: int) -> tuple[Chunk, Chunk | None]:
+        """Return the first *n* records and the rest, if there is any."""
+        if n >= len(self.records):
+            return self, None
+        head, tail = self.records[:n], self.records[n:]
+        return Chunk(head, self.follows), Chunk(tail, head[-1].offset + 1)
 
 
 class ChunkSizer:

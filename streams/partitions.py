@@ -12,7 +12,8 @@ from typing import Any, Protocol
 import structlog
 from faust.types import TP
 
-from streams.chunking import ChunkSizer
+from headrace.errors import HeadraceError
+from streams.chunking import Chunk, ChunkSizer
 from streams.outbox import Outbox
 from streams.transport import Commit
 
@@ -45,11 +46,23 @@ class Partition:
         self._lock = asyncio.Lock()
         self._is_closed = False
 
-    async def process(self, records: Sequence[Any]) -> None:
-        """Fold a chunk and send its results; records before the frontier are replayed silently."""
+    async def process(self, chunk: Chunk) -> None:
+        """Fold a chunk and send its results; records before the frontier are replayed silently.
+
+        Raises
+        ------
+        HeadraceError
+            If records between the state and the chunk were never delivered; nothing is folded then.
+        """
+        records = chunk.records
         async with self._lock:
             if self._is_closed:  # the chunk will be fetched again by the next owner
                 return
+            if self.processor.next_offset < chunk.follows:
+                raise HeadraceError(
+                    "records were fetched and never delivered",
+                    why=f"state at {self.processor.next_offset}, chunk follows {chunk.follows}",
+                )
             first_live = 0
             if records[0].offset < self.emit_from:
                 first_live = sum(record.offset < self.emit_from for record in records)

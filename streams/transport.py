@@ -15,6 +15,8 @@ from faust.transport.drivers import aiokafka as driver
 from faust.types import TP
 from faust.types.tuples import ConsumerMessage
 
+from streams.chunking import Chunk
+
 BUFFER_FULL_PAUSE_S = 0.005
 """How long to wait while every partition is paused by back-pressure; Faust waits a whole second."""
 
@@ -62,6 +64,12 @@ class ChunkConsumer(driver.Consumer):
     app: Any
     _thread: ChunkConsumerThread
 
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        # Per hot partition: the offset after the last record fetched since the last seek.
+        self._fetched_up_to: dict[TP, int] = {}
+        self._n_seeks = 0
+
     def _new_consumer_thread(self) -> ChunkConsumerThread:
         return ChunkConsumerThread(self, loop=self.loop, beacon=self.beacon)
 
@@ -75,37 +83,44 @@ class ChunkConsumer(driver.Consumer):
         timeout: float,  # noqa: ASYNC109
     ) -> AsyncIterator[tuple[TP, ConsumerMessage]]:
         """Yield chunks of hot partitions in turn, and the records of other topics one by one."""
-        generation_id = self.app.consumer_generation_id
+        generation_id, n_seeks = self.app.consumer_generation_id, self._n_seeks
         fetched, active = await self._wait_next_records(timeout)
         if not fetched or self.should_stop:
             return
-        if not self.flow_active:
+        if n_seeks != self._n_seeks:
+            # A fetch that overlaps a seek may have moved the position after it: seek again, fetch again.
             await self.perform_seek()
             return
-        wanted = active or set()
-        waiting = [
-            (tp, records, 0)
-            for tp, records in fetched.items()
-            if records and (tp in wanted or tp in self._buffered_partitions)
-        ]
+        wanted = (active or set()) | self._buffered_partitions
+        waiting = [self._linked(tp, records) for tp, records in fetched.items() if records]
         while waiting:
-            rest: list[tuple[TP, Any, int]] = []
-            for tp, records, start in waiting:
+            rest: list[tuple[TP, Chunk]] = []
+            for tp, chunk in waiting:
                 if not self.flow_active or self.app.consumer_generation_id != generation_id:
+                    # What was fetched and not delivered must be fetched again: the position is behind it.
+                    await self.perform_seek()
                     return
+                if tp not in wanted:
+                    continue
                 if tp.topic not in self.app.hot_topics:
-                    for record in records:
+                    for record in chunk.records:
                         yield tp, self._to_message(tp, record)
                     continue
-                end = start + self.app.chunk_size(tp)
-                yield tp, self._to_chunk(tp, records[start:end], generation_id)
-                if end < len(records):
-                    rest.append((tp, records, end))
+                head, tail = chunk.split(self.app.chunk_size(tp))
+                yield tp, self._to_chunk(tp, head, generation_id)
+                if tail is not None:
+                    rest.append((tp, tail))
             waiting = rest
 
-    def _to_chunk(self, tp: TP, records: Sequence[Any], generation_id: int) -> ConsumerMessage:
-        """Wrap *records* as one message; its offset is that of the last, so a stale chunk is dropped."""
-        last = records[-1]
+    def _linked(self, tp: TP, records: Sequence[Any]) -> tuple[TP, Chunk]:
+        """Return *records* as a chunk that knows what was fetched before it."""
+        chunk = Chunk(records, self._fetched_up_to.get(tp, records[0].offset))
+        self._fetched_up_to[tp] = records[-1].offset + 1
+        return tp, chunk
+
+    def _to_chunk(self, tp: TP, chunk: Chunk, generation_id: int) -> ConsumerMessage:
+        """Wrap *chunk* as one message; its offset is that of the last record, so a stale one is dropped."""
+        last = chunk.records[-1]
         return ConsumerMessage(
             tp.topic,
             tp.partition,
@@ -114,7 +129,7 @@ class ChunkConsumer(driver.Consumer):
             last.timestamp_type,
             [],
             None,
-            records,  # type: ignore[arg-type] # the point of this class
+            chunk,  # type: ignore[arg-type] # the point of this class
             None,
             tp=tp,
             generation_id=generation_id,
@@ -131,12 +146,15 @@ class ChunkConsumer(driver.Consumer):
 
     async def perform_seek(self) -> None:
         """Seek to the committed offsets as Faust does, then hot partitions to where their state stands."""
+        self._n_seeks += 1
         await super().perform_seek()
         owned = self.assignment()
         target = {tp: offset for tp, offset in self.app.positions().items() if tp in owned}
         if target:
             await self.seek_wait(target)
             self._read_offset.update(target)
+            self._fetched_up_to.update(target)
+        self._n_seeks += 1
 
 
 class IdempotentProducer(driver.Producer):

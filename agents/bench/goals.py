@@ -45,17 +45,17 @@ def goals(findings: Findings) -> list[Goal]:
         name = f"p99 latency at {rate:,} events/s"
         found.append(Goal(name, bound_ms, _p99(findings, rate), "ms", is_most=True))
     two = speedup(findings.scalings, OURS)
-    return [*found, Goal("two workers to one", 1.6, two and two.median)]
+    return [*found, Goal("two workers to one", 1.6, None if two is None else two.median)]
 
 
 def _ratio(findings: Findings, model: str, to: str) -> float | None:
     found = ratio(findings.runs, model, OURS, to)
-    return found and found.median
+    return None if found is None else found.median
 
 
 def _transport(findings: Findings) -> float | None:
     found = parts(findings, "lr")
-    return found and found.transport_us
+    return None if found is None else found.transport_us
 
 
 def _p99(findings: Findings, rate: int) -> float | None:

@@ -1,4 +1,4 @@
-"""Contestant headrace: a real worker, everything on, that reports when its share of the events is acknowledged."""
+"""Contestant headrace: a real worker, everything on, that reports when its events are acknowledged."""
 
 from __future__ import annotations
 
@@ -14,41 +14,43 @@ from headrace import logs
 from headrace.fold import Counts, Fold, Record
 from headrace.settings import load
 
-POLL_S = 0.001
-"""How often to look whether all is done; 0.1 % of the shortest run."""
-
 
 class CountingMetrics(WorkerMetrics):
-    """The worker's metrics, which also count the events for the clock."""
+    """The worker's metrics, which also run the clock and tell when *n_events* are folded."""
 
-    def __init__(self, pipeline: str, topic: str, clock: Clock) -> None:
+    def __init__(self, pipeline: str, topic: str, n_events: int) -> None:
         super().__init__(pipeline, topic)
-        self.clock = clock
+        self.clock = Clock()
+        self.folded = asyncio.Event()
         self.done = 0
+        self._n_events = n_events
 
     def chunk(self, fold: Fold, records: Sequence[Record], counts: Counts, **facts: Any) -> None:
         """Take in one folded chunk."""
         super().chunk(fold, records, counts, **facts)
         self.clock.start(facts["elapsed_s"])
         self.done += counts.predicted
+        if self.done >= self._n_events:
+            self.folded.set()
 
 
-async def run() -> None:
+async def main() -> None:
     """Run the worker until the events asked for are folded, acknowledged and committed."""
     asked = arguments()
     pipeline = build(asked.group, asked.source, asked.model)
     worker = Worker(pipeline, load(bootstrap=asked.bootstrap, http_port=0), target="bench")
-    metrics = worker.metrics = CountingMetrics(pipeline.name, pipeline.source.name, Clock())
+    metrics = CountingMetrics(pipeline.name, pipeline.source.name, asked.events)
+    worker.metrics = metrics
     running = asyncio.create_task(worker.run())
-    while metrics.done < asked.events and not running.done():
-        await asyncio.sleep(POLL_S)
-    if not running.done():
-        await worker._partitions.settle()  # noqa: SLF001 - the moment at which all is acknowledged
-        metrics.clock.report(metrics.done)
-        worker.stop()
-    await running
+    folded = asyncio.create_task(metrics.folded.wait())
+    await asyncio.wait({running, folded}, return_when=asyncio.FIRST_COMPLETED)
+    if running.done():
+        running.result()
+        raise SystemExit("the worker stopped before all events were folded")
+    await worker._partitions.settle()  # noqa: SLF001 - returns when all is acknowledged and committed
+    metrics.clock.report(metrics.done)
 
 
 if __name__ == "__main__":
     logs.configure("warning")
-    asyncio.run(run())
+    asyncio.run(main())

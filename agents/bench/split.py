@@ -34,7 +34,7 @@ _RESULT = Prediction(
     {"false": 0.1234567890123, "true": 0.8765432109877},
 )
 
-Parse = Callable[[bytes], tuple[Any, dict[str, Any], Any]]
+Parse = Callable[[bytes], tuple[Any, dict[Any, Any], Any]]
 
 
 class _Record(NamedTuple):

@@ -7,11 +7,19 @@ from agents.bench.measured import Findings
 from agents.bench.report import Spread, lines, parts, speedup
 
 Row = list[str]
-RUN_COLUMNS = ("contestant", "events", "events/s", "least-most", "to bare", "least-most", "CPU us", "peak MB")
+RUN_COLUMNS = ("contestant", "events/s", "least-most", "to bare", "least-most", "CPU us", "MB")
 PART_COLUMNS = ("model", "codec us", "model us", "bookkeeping us", "transport us", "all us")
 LATENCY_COLUMNS = ("contestant", "events/s", "p50 ms", "p99 ms", "results", "CPU us")
 SCALING_COLUMNS = ("contestant", "two to one", "least-most", "rounds")
 GOAL_COLUMNS = ("goal", "wanted", "measured", "reached")
+
+
+def run_title(findings: Findings, model: str) -> str:
+    """Return the model and how many events a run had: ``model lr: 150,000 events, faust 10,000``."""
+    found = lines(findings.runs, model)
+    most = max(line.events for line in found)
+    fewer = [f"{line.contestant} {line.events:,}" for line in found if line.events < most]
+    return ", ".join([f"model {model}: {most:,} events", *fewer])
 
 
 def run_rows(findings: Findings, model: str) -> list[Row]:
@@ -19,11 +27,10 @@ def run_rows(findings: Findings, model: str) -> list[Row]:
     return [
         [
             line.contestant,
-            f"{line.events:,}",
             f"{line.events_per_s.median:,.0f}",
-            _range(line.events_per_s, ",.0f"),
-            f"{line.ratio.median:.3f}" if line.ratio else "-",
-            _range(line.ratio, ".3f"),
+            f"{line.events_per_s.least / 1000:.1f}k-{line.events_per_s.most / 1000:.1f}k",
+            f"{line.ratio.median:.2f}" if line.ratio else "-",
+            _range(line.ratio, ".2f"),
             f"{line.cpu_us.median:,.1f}",
             f"{line.peak_rss_mb:,.0f}",
         ]

@@ -86,7 +86,7 @@ def command(
     if as_json:
         print_json(content)
     else:
-        _print(findings)
+        _print(findings, is_quick=plan.is_quick)
 
 
 def _plan(*, rounds: int | None, quick: bool, throughput_only: bool, **chosen: Any) -> Plan:
@@ -137,13 +137,15 @@ def _about(plan: Plan) -> dict[str, Any]:
     }
 
 
-def _print(findings: Findings) -> None:
+def _print(findings: Findings, *, is_quick: bool) -> None:
     for model in dict.fromkeys(run.model for run in findings.runs):
-        _table(f"model {model}", tables.RUN_COLUMNS, tables.run_rows(findings, model))
+        _table(tables.run_title(findings, model), tables.RUN_COLUMNS, tables.run_rows(findings, model))
     _table("headrace: CPU microseconds an event", tables.PART_COLUMNS, tables.part_rows(findings))
     _table("latency, sent to result seen", tables.LATENCY_COLUMNS, tables.latency_rows(findings))
     _table("two workers to one", tables.SCALING_COLUMNS, tables.scaling_rows(findings))
     _table("goals", tables.GOAL_COLUMNS, tables.goal_rows(goals(findings)))
+    if is_quick:
+        stdout.print("\na quick run shows that it works; its numbers mean little")
     for name, why in findings.failures.items():
         stdout.print(f"{name} failed: {why}", markup=False)
 

@@ -50,8 +50,8 @@ class Answers:
 
     async def seek_to_end(self) -> None:
         """Start after whatever is there already."""
-        tps = await reading.partitions_of(self._consumer, self._predictions)
-        tps += await reading.partitions_of(self._consumer, self._dead)
+        tps = await reading.require(self._consumer, self._predictions)
+        tps += await reading.require(self._consumer, self._dead)
         await reading.seek(self._consumer, tps, last=0, since_s=None)
 
     async def read(self) -> None:

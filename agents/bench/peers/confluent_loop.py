@@ -30,7 +30,6 @@ def main() -> None:
         done += len(records)
     producer.flush(60)
     clock.report(done)
-    consumer.close()
 
 
 if __name__ == "__main__":

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import os
-
 import faust
 from common import PARTITIONS, Clock, arguments, step_of
 
 
 def main() -> None:
-    """Work until all events asked for are done and acknowledged; then end the hard way, as Faust is slow to stop."""
+    """Work until all events asked for are done and acknowledged."""
     asked = arguments()
     app = faust.App(
         asked.group,
@@ -38,7 +36,6 @@ def main() -> None:
             if done == asked.events:
                 await sent
                 clock.report(done)
-                os._exit(0)
 
     faust.Worker(app, loglevel="ERROR", redirect_stdouts=False, quiet=True).execute_from_commandline()
 

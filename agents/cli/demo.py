@@ -1,0 +1,47 @@
+"""`headrace demo`."""
+
+from __future__ import annotations
+
+import click
+import msgspec
+
+from agents.cli.common import json_option, print_json, stderr, stdout
+from agents.demo.flights import TOTAL
+from agents.demo.run import Demo, Options
+from agents.interrupts import Interrupts
+from headrace import settings
+
+
+@click.command("demo")
+@click.option(
+    "--events",
+    type=click.IntRange(1, TOTAL),
+    default=60_000,
+    show_default=True,
+    help=f"Flights to stream; {TOTAL} is the whole year.",
+)
+@click.option("--bootstrap", metavar="HOST:PORT", help="Kafka to use. Default: HEADRACE_BOOTSTRAP, else a temporary one.")
+@click.option("--keep", is_flag=True, help="Leave Kafka and the workers up, to look at, until Ctrl-C.")
+@json_option
+@click.pass_context
+def command(ctx: click.Context, events: int, bootstrap: str | None, keep: bool, as_json: bool) -> None:
+    """Watch two workers learn from real flights: will this one arrive late?
+
+    Starts an Apache Kafka, creates topics, starts two workers, streams flights of 2013 from New York in
+    order of departure with broken records among them, and removes everything at its end.
+
+    \b
+    Example:
+      headrace demo --keep
+    """
+    options = Options(events, settings.load(bootstrap=bootstrap).bootstrap, keep)
+    with Interrupts() as interrupts:
+        try:
+            found = Demo(options, stderr if as_json else stdout, interrupts).run()
+        except KeyboardInterrupt:
+            click.echo("interrupted; nothing is left running", err=True)
+            ctx.exit(128 + (interrupts.number or 2))
+    if as_json:
+        print_json(msgspec.to_builtins(found))
+    if not found.exact:
+        ctx.exit(1)
