@@ -7,7 +7,7 @@ them. Why each seam is as it is: docs/decisions/0002-chunk-transport.md.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping, Sequence
 from typing import Any, Protocol
 
 import aiokafka
@@ -91,20 +91,38 @@ class ChunkConsumer(driver.Consumer):
             # A fetch that overlaps a seek may have moved the position after it: seek again, fetch again.
             await self.perform_seek()
             return
-        wanted = (active or set()) | self._buffered_partitions
-        waiting = [self._linked(tp, records) for tp, records in fetched.items() if records]
+        for tp, message in self._in_turn(self._wanted(fetched, active or set()), generation_id):
+            if not self.flow_active or self.app.consumer_generation_id != generation_id:
+                # What was fetched and not delivered must be fetched again: the position is behind it.
+                await self.perform_seek()
+                return
+            yield tp, message
+
+    def _wanted(self, fetched: Mapping[TP, Any], active: set[TP]) -> list[tuple[TP, Chunk]]:
+        """Return what may be delivered, each chunk knowing what was fetched before it.
+
+        A hot partition is fetched from its committed offset as soon as it is assigned; until it was sought to
+        where its state stands, that is not to be delivered.
+        """
+        wanted: list[tuple[TP, Chunk]] = []
+        for tp, records in fetched.items():
+            is_hot = tp.topic in self.app.hot_topics
+            if not records or (is_hot and tp not in self._fetched_up_to):
+                continue
+            follows = self._fetched_up_to.get(tp, 0)
+            if is_hot:
+                self._fetched_up_to[tp] = records[-1].offset + 1
+            if tp in active or tp in self._buffered_partitions:
+                wanted.append((tp, Chunk(records, follows)))
+        return wanted
+
+    def _in_turn(self, waiting: list[tuple[TP, Chunk]], generation_id: int) -> Iterator[tuple[TP, Any]]:
+        """Yield one chunk of each hot partition after the other, and other topics record by record."""
         while waiting:
             rest: list[tuple[TP, Chunk]] = []
             for tp, chunk in waiting:
-                if not self.flow_active or self.app.consumer_generation_id != generation_id:
-                    # What was fetched and not delivered must be fetched again: the position is behind it.
-                    await self.perform_seek()
-                    return
-                if tp not in wanted:
-                    continue
                 if tp.topic not in self.app.hot_topics:
-                    for record in chunk.records:
-                        yield tp, self._to_message(tp, record)
+                    yield from ((tp, self._to_message(tp, record)) for record in chunk.records)
                     continue
                 head, tail = chunk.split(self.app.chunk_size(tp))
                 yield tp, self._to_chunk(tp, head, generation_id)
@@ -112,11 +130,10 @@ class ChunkConsumer(driver.Consumer):
                     rest.append((tp, tail))
             waiting = rest
 
-    def _linked(self, tp: TP, records: Sequence[Any]) -> tuple[TP, Chunk]:
-        """Return *records* as a chunk that knows what was fetched before it."""
-        chunk = Chunk(records, self._fetched_up_to.get(tp, records[0].offset))
-        self._fetched_up_to[tp] = records[-1].offset + 1
-        return tp, chunk
+    async def on_partitions_revoked(self, revoked: set[TP]) -> None:
+        """Forget where partitions stood: nothing is delivered before the next seek."""
+        self._fetched_up_to.clear()
+        await super().on_partitions_revoked(revoked)
 
     def _to_chunk(self, tp: TP, chunk: Chunk, generation_id: int) -> ConsumerMessage:
         """Wrap *chunk* as one message; its offset is that of the last record, so a stale one is dropped."""
@@ -153,7 +170,7 @@ class ChunkConsumer(driver.Consumer):
         if target:
             await self.seek_wait(target)
             self._read_offset.update(target)
-            self._fetched_up_to.update(target)
+        self._fetched_up_to = target
         self._n_seeks += 1
 
 
