@@ -81,7 +81,7 @@ async def serving(host: str, port: int, status: Callable[[], Mapping[str, Any]])
     app.router.add_get("/live", health.live)
     app.router.add_get("/ready", health.ready)
     app.router.add_get("/metrics", health.metrics)
-    runner = web.AppRunner(app, access_log=None)
+    runner = web.AppRunner(app, access_log=None, shutdown_timeout=0.5)
     await runner.setup()
     beat = asyncio.create_task(health.beat())
     try:
@@ -94,7 +94,7 @@ async def serving(host: str, port: int, status: Callable[[], Mapping[str, Any]])
 
 async def _listen(runner: web.AppRunner, host: str, port: int) -> None:
     try:
-        await web.TCPSite(runner, host, port, shutdown_timeout=0.5).start()
+        await web.TCPSite(runner, host, port).start()
     except OSError as error:
         raise HeadraceError(
             f"port {port} on {host} cannot be used",

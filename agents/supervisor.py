@@ -1,4 +1,4 @@
-"""Worker processes of one machine: started, restarted when they die, and ended, all of them, at any moment."""
+"""Worker processes of one machine: started, started again when they die, and ended at any moment."""
 
 from __future__ import annotations
 
@@ -57,9 +57,7 @@ class WorkerProcess:
         What it holds, ``None`` until it has joined its group.
     """
 
-    def __init__(
-        self, number: int, arguments: Sequence[str], log_path: Path, env: Mapping[str, str]
-    ) -> None:
+    def __init__(self, number: int, arguments: Sequence[str], log_path: Path, env: Mapping[str, str]) -> None:
         self.number = number
         self.log_path = log_path
         self._env = {**env, "PYTHONHASHSEED": "0"}

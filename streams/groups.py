@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Sequence
 from typing import Any
 
@@ -9,8 +10,11 @@ import msgspec
 from aiokafka import TopicPartition
 from aiokafka.admin import AIOKafkaAdminClient
 from aiokafka.coordinator.protocol import ConsumerProtocolMemberAssignment
+from aiokafka.errors import GroupCoordinatorNotAvailableError
 
 from headrace.errors import HeadraceError
+
+COORDINATOR_TIMEOUT_S = 20.0
 
 PROTOCOL = "faust"
 """Name of the assignor all our workers speak."""
@@ -25,7 +29,13 @@ class Member(msgspec.Struct, frozen=True):
 
 
 async def _describe(admin: AIOKafkaAdminClient, group: str) -> dict[str, Any]:
-    replies = await admin.describe_consumer_groups([group])
+    async with asyncio.timeout(COORDINATOR_TIMEOUT_S):
+        while True:
+            try:
+                replies = await admin.describe_consumer_groups([group])
+                break
+            except GroupCoordinatorNotAvailableError:  # a fresh broker makes its offsets topic first
+                await asyncio.sleep(0.1)
     _, _, state, protocol_type, protocol, members, *_ = replies[0].groups[0]
     return {
         "state": state,

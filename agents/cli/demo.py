@@ -20,7 +20,11 @@ from headrace import settings
     show_default=True,
     help=f"Flights to stream; {TOTAL} is the whole year.",
 )
-@click.option("--bootstrap", metavar="HOST:PORT", help="Kafka to use. Default: HEADRACE_BOOTSTRAP, else a temporary one.")
+@click.option(
+    "--bootstrap",
+    metavar="HOST:PORT",
+    help="Kafka to use. Default: HEADRACE_BOOTSTRAP, else a temporary one.",
+)
 @click.option("--keep", is_flag=True, help="Leave Kafka and the workers up, to look at, until Ctrl-C.")
 @json_option
 @click.pass_context

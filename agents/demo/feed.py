@@ -37,9 +37,7 @@ class Answers:
         Without a group; gets assigned here.
     """
 
-    def __init__(
-        self, pipeline: str, consumer: AIOKafkaConsumer, ledger: Ledger, score: Score
-    ) -> None:
+    def __init__(self, pipeline: str, consumer: AIOKafkaConsumer, ledger: Ledger, score: Score) -> None:
         self._predictions = predictions_topic(pipeline)
         self._dead = dead_topic(pipeline)
         self._consumer = consumer
@@ -88,7 +86,7 @@ async def feed(
         If Kafka refuses one.
     """
     for item in items:
-        while ledger.waiting >= AHEAD:
+        while ledger.waiting >= AHEAD:  # noqa: ASYNC110 - the books are kept by callbacks and by a reader
             await asyncio.sleep(_PAUSE_S)
         if item.event_id is None:
             ledger.n_broken += 1

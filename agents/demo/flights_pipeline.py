@@ -36,7 +36,8 @@ def linear() -> base.Estimator:
 
 def hoeffding_tree() -> base.Estimator:
     """Return a decision tree that grows with the stream; numbers only, as names make it slow."""
-    return compose.SelectType(int, float) | tree.HoeffdingTreeClassifier()
+    model: base.Estimator = compose.SelectType(int, float) | tree.HoeffdingTreeClassifier()
+    return model
 
 
 pipeline = hr.Pipeline(

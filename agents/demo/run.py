@@ -101,9 +101,7 @@ class Demo:
             say=self._view.note,
         )
 
-    def _stream(
-        self, bootstrap: str, departures: list[Flight], supervisor: Supervisor
-    ) -> story.Summary:
+    def _stream(self, bootstrap: str, departures: list[Flight], supervisor: Supervisor) -> story.Summary:
         session = Session(bootstrap, departures, supervisor)
         with self._busy("starting two workers"):
             self._interrupts.run(session.shared())
@@ -142,7 +140,7 @@ class Demo:
         """Show that something takes time; yield where to tell how it goes."""
         if self._console.is_terminal:
             with self._console.status(f"{text} ...") as status:
-                yield lambda more: status.update(more)
+                yield status.update
         else:
             yield lambda more: self._say("", more)
 
@@ -152,7 +150,7 @@ class Demo:
 
 @contextmanager
 def _folder(*, keep: bool) -> Iterator[Path]:
-    """Yield a new folder; it is removed, but for the logs if the demo failed, and for everything if *keep*."""
+    """Yield a new folder, removed in the end: but for the logs if the demo failed, not at all if *keep*."""
     folder = Path(tempfile.mkdtemp(prefix="headrace-demo-"))
     try:
         yield folder

@@ -44,9 +44,7 @@ class Session:
         From the first record sent to the last answer.
     """
 
-    def __init__(
-        self, bootstrap: str, departures: Sequence[Flight], supervisor: Supervisor
-    ) -> None:
+    def __init__(self, bootstrap: str, departures: Sequence[Flight], supervisor: Supervisor) -> None:
         self.score = Score(stride=max(1, len(departures) // CURVE_POINTS))
         self.ledger = Ledger({})
         self.elapsed_s = 0.0

@@ -49,9 +49,7 @@ class Summary(msgspec.Struct, frozen=True, kw_only=True):
     restarts: int
 
 
-def summarise(
-    ledger: Ledger, score: Score, split: Sequence[WorkerLine], **facts: Any
-) -> Summary:
+def summarise(ledger: Ledger, score: Score, split: Sequence[WorkerLine], **facts: Any) -> Summary:
     """Return the result of a run; *facts* are the fields that neither books nor score know."""
     done = ledger.n_results + ledger.n_dead
     elapsed_s = facts.pop("elapsed_s")
@@ -71,8 +69,7 @@ def summarise(
         reasons=dict(ledger.reasons),
         figures={name: _rounded(found) for name, found in figures.items() if found},
         workers=[
-            {"worker": w.number, "partitions": list(w.partitions or ()), "events": w.done}
-            for w in split
+            {"worker": w.number, "partitions": list(w.partitions or ()), "events": w.done} for w in split
         ],
         **facts,
     )
@@ -102,8 +99,7 @@ def tell(console: Console, found: Summary) -> None:
         "Each flight was predicted first and learned afterwards: late by more than 15 minutes, or not?",
     )
     shares = ", ".join(
-        f"worker {w['worker']} had {_listed(w['partitions'])} ({w['events']:,} events)"
-        for w in found.workers
+        f"worker {w['worker']} had {_listed(w['partitions'])} ({w['events']:,} events)" for w in found.workers
     )
     _say(console, f"The workers shared the log by partitions: {shares}.")
     console.print()

@@ -6,6 +6,7 @@ import json
 import random
 import socket
 import subprocess
+import sys
 from collections import Counter
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -121,7 +122,9 @@ def test_metrics_count_what_happened_and_lag_is_what_kafka_says(
 
     assert f'headrace_events_processed_total{{outcome="both",pipeline="{name}"}} 99.0' in text
     assert f'headrace_dead_letters_total{{error="json",pipeline="{name}"}} 1.0' in text
-    assert f'headrace_consumer_lag_events{{partition="0",pipeline="{name}",topic="{name}.events"}} 0.0' in text
+    assert (
+        f'headrace_consumer_lag_events{{partition="0",pipeline="{name}",topic="{name}.events"}} 0.0' in text
+    )
     assert worker.get("/live")[0] == 200
 
 
@@ -149,9 +152,12 @@ def test_100_000_mixed_records_are_accounted_for_while_workers_join_and_leave(
         return {dict(m.headers())["ce_id"].decode() for m in messages}
 
     w.until(
-        lambda: w.end_offsets(bootstrap, f"{name}.predictions", 2) >= n - n_bad - n_tombstones
-        and w.end_offsets(bootstrap, f"{name}.dead", 2) >= n_bad,
-        "all results", 60,
+        lambda: (
+            w.end_offsets(bootstrap, f"{name}.predictions", 2) >= n - n_bad - n_tombstones
+            and w.end_offsets(bootstrap, f"{name}.dead", 2) >= n_bad
+        ),
+        "all results",
+        60,
     )
     assert second.terminate() == 0
     assert third.terminate() == 0
@@ -242,7 +248,5 @@ def test_worker_does_not_write_into_the_folder_it_runs_in(tmp_path: Path, name: 
 
 
 def test_help_of_every_command_has_an_example() -> None:
-    import sys
-
     listed = subprocess.run([sys.executable, "-m", "headrace", "--help"], capture_output=True, check=True)
     assert b"Exit codes" in listed.stdout

@@ -15,7 +15,7 @@ from typing import Any
 
 import confluent_kafka
 
-PIPELINE = '''
+PIPELINE = """
 import headrace as hr
 from river import linear_model, preprocessing
 
@@ -35,20 +35,32 @@ pipeline = hr.Pipeline(
     models=lambda: preprocessing.StandardScaler() | linear_model.LogisticRegression(),
     features=["a", "b"],
 )
-'''
+"""
 
 
-def headrace(*arguments: str, cwd: Path, bootstrap: str, stdin: bytes = b"") -> subprocess.CompletedProcess[bytes]:
+def headrace(
+    *arguments: str, cwd: Path, bootstrap: str, stdin: bytes = b""
+) -> subprocess.CompletedProcess[bytes]:
     """Run the command and wait for it."""
     return subprocess.run(
         [sys.executable, "-m", "headrace", *arguments],
-        cwd=cwd, env=environment(bootstrap), capture_output=True, timeout=60, input=stdin, check=False,
+        cwd=cwd,
+        env=environment(bootstrap),
+        capture_output=True,
+        timeout=60,
+        input=stdin,
+        check=False,
     )
 
 
 def environment(bootstrap: str) -> dict[str, str]:
     root = str(Path(__file__).parents[2])
-    return {**os.environ, "HEADRACE_BOOTSTRAP": bootstrap, "HEADRACE_SESSION_TIMEOUT_S": "6", "PYTHONPATH": root}
+    return {
+        **os.environ,
+        "HEADRACE_BOOTSTRAP": bootstrap,
+        "HEADRACE_SESSION_TIMEOUT_S": "6",
+        "PYTHONPATH": root,
+    }
 
 
 class WorkerProcess:
@@ -58,7 +70,10 @@ class WorkerProcess:
         self._log = (cwd / f"worker-{time.monotonic_ns()}.log").open("w+b")
         self.process = subprocess.Popen(
             [sys.executable, "-m", "headrace", "worker", target, "--http-port", "0"],
-            cwd=cwd, env=environment(bootstrap), stderr=self._log, stdin=subprocess.DEVNULL,
+            cwd=cwd,
+            env=environment(bootstrap),
+            stderr=self._log,
+            stdin=subprocess.DEVNULL,
         )
 
     def log_lines(self) -> list[dict[str, Any]]:
@@ -127,10 +142,16 @@ def until(condition: Callable[[], Any], what: str, deadline_s: float = 30.0) -> 
         time.sleep(0.02)  # between polls
 
 
-def produce(bootstrap: str, topic: str, values: Sequence[bytes | None], partitions: int, **options: Any) -> None:
+def produce(
+    bootstrap: str, topic: str, values: Sequence[bytes | None], partitions: int, **options: Any
+) -> None:
     """Send *values* round robin over the partitions with a client of another family."""
     producer = confluent_kafka.Producer(
-        {"bootstrap.servers": bootstrap, "message.max.bytes": 20_000_000, "queue.buffering.max.messages": 500_000}
+        {
+            "bootstrap.servers": bootstrap,
+            "message.max.bytes": 20_000_000,
+            "queue.buffering.max.messages": 500_000,
+        }
     )
     for i, value in enumerate(values):
         producer.produce(topic, value, partition=i % partitions, **options)
@@ -141,7 +162,12 @@ def produce(bootstrap: str, topic: str, values: Sequence[bytes | None], partitio
 def consume(bootstrap: str, topic: str, partitions: int) -> list[confluent_kafka.Message]:
     """Return all records of *topic* up to its present end."""
     consumer = confluent_kafka.Consumer(
-        {"bootstrap.servers": bootstrap, "group.id": "judge", "enable.auto.commit": False, "enable.partition.eof": True}
+        {
+            "bootstrap.servers": bootstrap,
+            "group.id": "judge",
+            "enable.auto.commit": False,
+            "enable.partition.eof": True,
+        }
     )
     ends = {
         p: consumer.get_watermark_offsets(confluent_kafka.TopicPartition(topic, p), timeout=10)[1]
