@@ -24,6 +24,9 @@ from streams.partitions import Partitions
 from streams.topics import dead_topic, predictions_topic
 from streams.transport import committer, raw_producer
 
+HEADERS_MAX_BYTES = 65_536
+"""Original headers beyond this are not copied into a dead letter: its topic could not hold them."""
+
 
 class Learner:
     """A fold that writes its results into an outbox; what `streams` sees of a pipeline."""
@@ -76,10 +79,18 @@ class Learner:
         def dead(letter_id: str, key: bytes | None, value: bytes, record: Record) -> None:
             headers: Headers = common_headers(DEAD_LETTER_TYPE, self._source, now)
             headers += [("ce_id", letter_id.encode())]
-            headers += [(f"orig-{name}", content) for name, content in record.headers]
+            headers += _original(record.headers)
             append(self._dead, key, value, record.timestamp, headers)
 
         return self.fold.step_chunk(records, emit, dead)
+
+
+def _original(headers: Sequence[tuple[str, bytes | None]]) -> Headers:
+    """Return *headers* for a dead letter, or in place of too many of them how many there were."""
+    size_bytes = sum(len(name) + len(content or b"") for name, content in headers)
+    if size_bytes > HEADERS_MAX_BYTES:
+        return [("headrace-headers-left-out", b"%d headers, %d bytes" % (len(headers), size_bytes))]
+    return [(f"orig-{name}", content) for name, content in headers]
 
 
 def _silent(result_id: str, key: bytes | None, value: bytes, record: Record) -> None:

@@ -55,6 +55,8 @@ class WorkerProcess:
         Where its `/ready` and `/metrics` are, once its log says so.
     partitions
         What it holds, ``None`` until it has joined its group.
+    last_words
+        The last thing it said outside its log lines: the error it ended with, or "".
     """
 
     def __init__(self, number: int, arguments: Sequence[str], log_path: Path, env: Mapping[str, str]) -> None:
@@ -63,6 +65,7 @@ class WorkerProcess:
         self._env = {**env, "PYTHONHASHSEED": "0"}
         self.address: str | None = None
         self.partitions: list[int] | None = None
+        self.last_words = ""
         self._arguments = arguments
         self._process: subprocess.Popen[bytes] | None = None
         self._read_bytes = 0
@@ -80,6 +83,7 @@ class WorkerProcess:
     def start(self) -> None:
         """Start the process; on Linux it dies with this one, whatever happens."""
         self.address = self.partitions = None
+        self.last_words = ""
         with self.log_path.open("ab") as log:
             self._read_bytes = log.tell()
             self._process = subprocess.Popen(  # noqa: S603 - our own command
@@ -116,10 +120,7 @@ class WorkerProcess:
             if not line.endswith(b"\n"):
                 return
             self._read_bytes += len(line)
-            try:
-                found: dict[str, Any] = msgspec.json.decode(line, type=dict[str, Any])
-            except msgspec.DecodeError:
-                found = {"event": line.decode(errors="replace").rstrip(), "level": "raw"}
+            found = _parsed(line)
             self._learn(found)
             yield found
 
@@ -128,6 +129,8 @@ class WorkerProcess:
             self.address = line.get("http")
         elif line["event"] == "assigned":
             self.partitions = line.get("partitions")
+        elif line["level"] == "raw" and line["event"][:1].strip():  # neither indented nor empty
+            self.last_words = line["event"]
 
     def log_tail(self) -> str:
         """Return the last lines of its log."""
@@ -207,8 +210,7 @@ class Supervisor:
             If a worker died `CRASH_LIMIT` times within `CRASH_WINDOW_S`, with the end of its log.
         """
         for worker in self.workers:
-            for line in worker.new_log_lines():
-                self._on_log(worker, line)
+            self._read_log(worker)
             if worker in self._due:
                 if now >= self._due[worker]:
                     del self._due[worker]
@@ -217,7 +219,12 @@ class Supervisor:
             elif worker.exit_code is not None:
                 self._died(worker, now)
 
+    def _read_log(self, worker: WorkerProcess) -> None:
+        for line in worker.new_log_lines():
+            self._on_log(worker, line)
+
     def _died(self, worker: WorkerProcess, now: float) -> None:
+        self._read_log(worker)  # what it wrote between our last look and its end
         worker.partitions = None
         delay_s = self._backoffs[worker].crashed(now)
         ended = f"worker {worker.number} (pid {worker.pid}) {_ending(worker.exit_code)}"
@@ -227,8 +234,20 @@ class Supervisor:
                 why=f"its log ends:\n{worker.log_tail()}",
                 fix=f"the whole log: {worker.log_path}",
             )
-        self._say(f"{ended}; starts again in {delay_s:g} s")
+        words = f" ({worker.last_words})" if worker.last_words else ""
+        self._say(f"{ended}{words}; starts again in {delay_s:g} s")
         self._due[worker] = now + delay_s
+
+
+def _parsed(line: bytes) -> dict[str, Any]:
+    """Return a line of the log; one that a model printed, or a crash, is no log line."""
+    try:
+        found = msgspec.json.decode(line, type=dict[str, Any])
+    except msgspec.DecodeError:
+        found = {}
+    if {"event", "level"} <= set(found):
+        return found
+    return {"event": line.decode(errors="replace").rstrip(), "level": "raw"}
 
 
 def _die_with(parent: int) -> Callable[[], None]:

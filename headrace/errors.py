@@ -28,6 +28,10 @@ class HeadraceError(Exception):
         self.why = why
         self.fix = fix
 
+    def __reduce__(self) -> tuple[object, ...]:
+        """Travel between processes whole, whatever arguments a subclass takes."""
+        return _rebuilt, (type(self), self.args, vars(self))
+
     def __str__(self) -> str:
         lines = [self.what]
         if self.why:
@@ -35,6 +39,12 @@ class HeadraceError(Exception):
         if self.fix:
             lines.append(f"  fix  {self.fix}")
         return "\n".join(lines)
+
+
+def _rebuilt(kind: type[HeadraceError], args: tuple[object, ...], state: dict[str, object]) -> HeadraceError:
+    error = kind.__new__(kind, *args)
+    error.__dict__.update(state)
+    return error
 
 
 class DeclarationError(HeadraceError):
@@ -75,20 +85,3 @@ class TopicError(HeadraceError):
     """A topic is missing, or differs from what the pipeline declares."""
 
     exit_code = 4
-
-
-class InvalidEventError(HeadraceError):
-    """A record cannot become an event: it goes to the dead letters.
-
-    ``reason`` is a short code for machines (``json``, ``type``, ``size`` ...), ``path`` the JSON path of
-    the field at fault (``$.amount``) or ``$``.
-    """
-
-    def __init__(self, reason: str, what: str, *, path: str = "$") -> None:
-        super().__init__(what)
-        self.reason = reason
-        self.path = path
-
-
-class ModelError(HeadraceError):
-    """A model raised, or gave an answer that cannot be published."""

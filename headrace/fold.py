@@ -8,12 +8,14 @@ from __future__ import annotations
 import base64
 import hashlib
 from collections.abc import Callable, Iterable, Sequence
+from math import isfinite
 from typing import Any, Protocol, TypeAlias
 
 import msgspec
 
 from headrace.models.combine import Combine
 from headrace.models.digest import digest
+from headrace.models.labels import plain
 from headrace.models.verbs import Verbs, needs_label, verbs_of
 from headrace.pipeline import Pipeline
 from schemas import Answer, DeadLetter, Fault, Prediction, Refusal, Source, result_id
@@ -50,7 +52,7 @@ class Record(Protocol):
         ...
 
     @property
-    def headers(self) -> Sequence[tuple[str, bytes]]:
+    def headers(self) -> Sequence[tuple[str, bytes | None]]:
         """Header names and values."""
         ...
 
@@ -101,94 +103,107 @@ class Fold:
         self._members: list[tuple[str, Verbs]] = [
             (name, verbs_of(model, pipeline.task)) for name, model in self.models.items()
         ]
-        self._labelled = any(needs_label(model) for model in self.models.values())
+        self._is_supervised = any(needs_label(model) for model in self.models.values())
         self._parse = pipeline.decoder().parse
-        self._combine: Combine | None = pipeline.combine if len(self._members) > 1 else None
+        self._combine: Combine = pipeline.combine
         self._id_prefix = result_id(pipeline.name, Source(topic, partition, 0), "")[:-2]
 
     def step_chunk(self, records: Iterable[Record], emit: Emit, dead: Emit) -> Counts:
-        """Fold *records*, in order of offset, and hand each result to *emit*, each dead letter to *dead*."""
-        counts = Counts()
-        expected = self.next_offset
-        for record in records:
-            if record.offset >= expected:
-                self.step_one(record, emit, dead, counts)
-        return counts
+        """Fold *records*, in order of offset, and hand each result to *emit*, each dead letter to *dead*.
 
-    def step_one(self, record: Record, emit: Emit, dead: Emit, counts: Counts) -> None:
-        """Fold one record: check it, predict, learn. Only then does `next_offset` move."""
-        value = record.value
-        offset = record.offset
-        if value is None:
-            counts.filtered += 1
-        else:
-            try:
-                event_id, x, y = self._parse(value)
-            except Refusal as refusal:
-                counts.dead[refusal.reason] = counts.dead.get(refusal.reason, 0) + 1
-                letter = self._dead_letter(record, value, refusal)
-                dead(letter.id, record.key, _encode(letter), record)
+        Each is checked, predicted, learned; only then does `next_offset` move past it. What is before
+        `next_offset` was folded already and is skipped.
+        """
+        counts = Counts()
+        parse, label, id_prefix = self._parse, self.pipeline.label, self._id_prefix
+        key_bytes = self.pipeline.limits.key_bytes
+        work = self._one_model if len(self._members) == 1 else self._several_models
+        for record in records:
+            offset = record.offset
+            if offset < self.next_offset:
+                continue
+            value = record.value
+            if value is None:
+                counts.filtered += 1
             else:
-                result = self._test_then_learn(offset, event_id, x, y, counts)
-                emit(result.id, record.key, _encode(result), record)
-                counts.predicted += 1
-        self.next_offset = offset + 1
+                key = record.key
+                try:
+                    if key is not None and len(key) > key_bytes:
+                        _refuse_key(key, key_bytes)
+                    event_id, x, y = parse(value)
+                except Refusal as refusal:
+                    self._refuse(record, value, refusal, dead, counts)
+                else:
+                    step = self.step
+                    final, models = work(x, y, counts)
+                    made_id = f"{id_prefix}{offset}/{STEP}"
+                    place = Source(self.topic, self.partition, offset)
+                    found, probability, score = final.prediction, final.probability, final.score
+                    result = Prediction(
+                        made_id, event_id, label, step, place, found, probability, score, models, final.error
+                    )
+                    emit(made_id, key, _encode(result), record)
+                    counts.predicted += 1
+            self.next_offset = offset + 1
+        return counts
 
     def digest(self) -> str:
         """Return a fingerprint of the models and the number of events they learned."""
-        return digest([self.step, *self.models.items()])
+        return digest([self.step, *((name, digest(model)) for name, model in self.models.items())])
 
-    def _test_then_learn(
-        self, offset: int, event_id: Any, x: dict[Any, Any], y: Any, counts: Counts
-    ) -> Prediction:
-        members = self._members
-        answers = {name: self._ask(name, verbs, x, y, counts) for name, verbs in members}
-        final = self._final(answers)
-        step = self.step
-        if y is not None or not self._labelled:
-            for name, verbs in members:
-                self._teach(name, verbs, x, y, answers, counts)
-            self.step = step + 1
+    def _one_model(self, x: dict[Any, Any], y: Any, counts: Counts) -> tuple[Answer, None]:
+        """Test, then learn; as `_several_models`, less what only several need."""
+        ((name, verbs),) = self._members
+        try:
+            answer = verbs.answer(x, y)
+        except Exception as error:  # noqa: BLE001 - a model's fault is neither the record's nor ours
+            answer = Answer(error=_reported(name, "predict", error, counts))
+        if y is not None or not self._is_supervised:
+            try:
+                verbs.learn(x, y)
+            except Exception as error:  # noqa: BLE001 - as above
+                answer.error = _reported(name, "learn", error, counts)
+            self.step += 1
             counts.learned += 1
-        show = self._combine is not None or final.error is not None
-        return Prediction(
-            f"{self._id_prefix}{offset}/{STEP}",
-            event_id,
-            self.pipeline.label,
-            step,
-            Source(self.topic, self.partition, offset),
-            final.prediction,
-            final.probability,
-            final.score,
-            answers if show else None,
-        )
+        return answer, None
 
-    def _ask(self, name: str, verbs: Verbs, x: Any, y: Any, counts: Counts) -> Answer:
-        try:
-            return verbs.answer(x, y)
-        except Exception as error:  # noqa: BLE001 - one model's fault must not harm the others
-            return Answer(error=_reported(name, "predict", error, counts))
+    def _several_models(self, x: dict[Any, Any], y: Any, counts: Counts) -> tuple[Answer, dict[str, Answer]]:
+        """Test all, then let all learn; the fault of one does not harm the others."""
+        answers: dict[str, Answer] = {}
+        for name, verbs in self._members:
+            try:
+                answers[name] = verbs.answer(x, y)
+            except Exception as error:  # noqa: BLE001 - as above
+                answers[name] = Answer(error=_reported(name, "predict", error, counts))
+        final = self._combined(answers, counts)
+        if y is not None or not self._is_supervised:
+            for name, verbs in self._members:
+                try:
+                    verbs.learn(x, y)
+                except Exception as error:  # noqa: BLE001 - as above
+                    answers[name].error = _reported(name, "learn", error, counts)
+            self.step += 1
+            counts.learned += 1
+        return final, answers
 
-    def _teach(
-        self,
-        name: str,
-        verbs: Verbs,
-        x: Any,
-        y: Any,
-        answers: dict[str, Answer],
-        counts: Counts,
-    ) -> None:
+    def _combined(self, answers: dict[str, Answer], counts: Counts) -> Answer:
+        """Return the answer of those that have one; `combine` may be a user's own, and be wrong."""
         try:
-            verbs.learn(x, y)
+            final = self._combine({name: a for name, a in answers.items() if a.error is None})
+            _require_publishable(final)
         except Exception as error:  # noqa: BLE001 - as above
-            answers[name].error = _reported(name, "learn", error, counts)
+            return Answer(error=_reported("combine", "predict", error, counts))
+        return final
 
-    def _final(self, answers: dict[str, Answer]) -> Answer:
-        if self._combine is None:
-            return next(iter(answers.values()))
-        return self._combine({n: a for n, a in answers.items() if a.error is None})
+    def _refuse(self, record: Record, value: bytes, refusal: Refusal, dead: Emit, counts: Counts) -> None:
+        counts.dead[refusal.reason] = counts.dead.get(refusal.reason, 0) + 1
+        key = record.key
+        if key is not None and len(key) > self.pipeline.limits.key_bytes:
+            key = None
+        letter = self._dead_letter(record, key, value, refusal)
+        dead(letter.id, key, _encode(letter), record)
 
-    def _dead_letter(self, record: Record, value: bytes, refusal: Refusal) -> DeadLetter:
+    def _dead_letter(self, record: Record, key: bytes | None, value: bytes, refusal: Refusal) -> DeadLetter:
         source = Source(self.topic, self.partition, record.offset)
         copied = len(value) <= self.pipeline.limits.size_bytes
         return DeadLetter(
@@ -197,11 +212,22 @@ class Fold:
             source=source,
             timestamp_ms=record.timestamp,
             error=Fault(refusal.reason, refusal.path, str(refusal)),
-            key_b64=None if record.key is None else base64.b64encode(record.key).decode(),
+            key_b64=None if key is None else base64.b64encode(key).decode(),
             value_b64=base64.b64encode(value).decode() if copied else None,
             value_size_bytes=len(value),
             value_sha256=None if copied else hashlib.sha256(value).hexdigest(),
         )
+
+
+def _refuse_key(key: bytes, limit: int) -> None:
+    raise Refusal("key", f"expected a key of at most {limit} bytes, got {len(key)}")
+
+
+def _require_publishable(answer: Answer) -> None:
+    plain(answer.prediction)
+    numbers = [answer.score, *(answer.probability or {}).values()]
+    if not all(isfinite(n) for n in numbers if n is not None):
+        raise ValueError(f"not a finite number among {numbers}")
 
 
 def _reported(name: str, verb: str, error: Exception, counts: Counts) -> str:

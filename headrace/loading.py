@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import importlib
 import importlib.util
 import sys
@@ -38,10 +39,19 @@ def load_module(target: str) -> tuple[ModuleType, str | None]:
                 why=f"looked in {here} and the installed packages",
                 fix="headrace worker path/to/file.py, or run it in the folder that holds the module",
             ) from error
-        raise TargetError(f"{place} cannot be imported", why=str(error)) from error
-    except Exception as error:
-        raise TargetError(f"{place} cannot be imported", why=f"{type(error).__name__}: {error}") from error
+        raise _not_importable(place, error) from error
+    except (Exception, SystemExit) as error:
+        raise _not_importable(place, error) from error
     return module, name or None
+
+
+def _not_importable(place: str, error: BaseException) -> TargetError:
+    run = place if place.endswith(".py") else f"-m {place}"
+    return TargetError(
+        f"{place} cannot be imported",
+        why=f"{type(error).__name__}: {error}",
+        fix=f"correct it; the whole traceback:  python {run}",
+    )
 
 
 def load_pipeline(target: str) -> Pipeline:
@@ -57,7 +67,11 @@ def load_pipeline(target: str) -> Pipeline:
     found = {n: v for n, v in vars(module).items() if isinstance(v, Pipeline)}
     if name is not None:
         if name not in found:
-            raise TargetError(f"{module.__name__} has no pipeline {name!r}", why=_listed(found))
+            raise TargetError(
+                f"{target.partition(':')[0]} has no pipeline {name!r}",
+                why=_listed(found),
+                fix="correct the name after the colon",
+            )
         return found[name]
     distinct = {id(pipeline): pipeline for pipeline in found.values()}
     if len(distinct) != 1:
@@ -78,15 +92,42 @@ def _from_path(path: Path) -> ModuleType:
         raise TargetError(f"there is no file {path}", fix="give the path of a Python file")
     folder = str(path.resolve().parent)
     if folder not in sys.path:
-        sys.path.insert(0, folder)
-    spec = importlib.util.spec_from_file_location(path.stem, path)
+        sys.path.append(folder)  # last: a file of the user's must not stand in for an installed module
+    name = _module_name(path)
+    if name in sys.modules:
+        return sys.modules[name]
+    spec = importlib.util.spec_from_file_location(name, path)
     if spec is None or spec.loader is None:
-        raise TargetError(f"{path} is not a Python file")
+        raise TargetError(f"{path} is not a Python file", fix="give the path of a Python file")
     module = importlib.util.module_from_spec(spec)
-    sys.modules[path.stem] = module
+    sys.modules[name] = module
     try:
         spec.loader.exec_module(module)
     except BaseException:
-        del sys.modules[path.stem]
+        del sys.modules[name]
         raise
     return module
+
+
+def _module_name(path: Path) -> str:
+    """Return the name under which *path* is imported; pickled models refer to its classes by it.
+
+    The file's own name, unless something else has it: ``json.py`` becomes ``json_file``.
+    """
+    stem, here = path.stem.replace(".", "_"), path.resolve()
+    for name in (stem, f"{stem}_file"):
+        if _is_free(name, here):
+            return name
+    return f"{stem}_{hashlib.sha256(bytes(here)).hexdigest()[:8]}"
+
+
+def _is_free(name: str, path: Path) -> bool:
+    """Return whether no module but that of *path* answers to *name*."""
+    loaded = sys.modules.get(name)
+    if loaded is not None:
+        origin = getattr(loaded, "__file__", None)
+    elif spec := importlib.util.find_spec(name):
+        origin = spec.origin
+    else:
+        return True
+    return origin is not None and Path(origin).resolve() == path

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from schemas.cloudevents import DEAD_LETTER_TYPE, PREDICTION_TYPE
-from schemas.decoding import EventDecoder, Refusal
+from schemas.decoding import EventDecoder
 from schemas.events import Event, Limits
+from schemas.refusals import Refusal
 from schemas.results import Answer, DeadLetter, Fault, Prediction, Source, result_id
 
 __all__ = [

@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 PREDICTION_TYPE = "headrace.prediction.v1"
 DEAD_LETTER_TYPE = "headrace.dead_letter.v1"
 
-Headers = list[tuple[str, bytes]]
+Headers = list[tuple[str, bytes | None]]
 
 
 def common_headers(event_type: str, source: str, now: datetime) -> Headers:

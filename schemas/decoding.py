@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 import re
 import typing
@@ -11,24 +12,12 @@ import msgspec
 import orjson
 
 from schemas.events import Limits, is_free, wire_type
+from schemas.refusals import Refusal, explained
 
-_PATH = re.compile(r" - at (?:`key` in )?`(\$[^`]*)`$")
 _KEYS = re.compile(rb'"\s*:')
-_STRINGS = re.compile(rb'"(?:[^"\\]|\\.)*"')
-_OPEN, _CLOSE = b"{[", b"}]"
-
-
-class Refusal(Exception):  # noqa: N818 - a verdict on a record, not a fault of ours
-    """A record that cannot become an event.
-
-    ``reason`` is a code for machines (``size``, ``json``, ``utf8``, ``type``, ``depth``, ``keys``,
-    ``duplicate_key``), ``path`` the JSON path of the field at fault, the text a sentence for people.
-    """
-
-    def __init__(self, reason: str, message: str, path: str = "$") -> None:
-        super().__init__(message)
-        self.reason = reason
-        self.path = path
+_STRINGS = re.compile(rb'"[^"\\]*+(?:\\.[^"\\]*+)*+"')
+_STEPS = bytes.maketrans(b"{[}]", b"\x01\x01\xff\xff")
+_NO_BRACKETS = bytes({*range(256)} - {*b"{[}]"})
 
 
 class EventDecoder:
@@ -84,7 +73,7 @@ class EventDecoder:
         try:
             features = msgspec.structs.asdict(self._decode(value))
         except Exception as error:  # noqa: BLE001 - whatever the bytes provoke is the record's fault
-            raise _explained(error, value) from None
+            raise explained(error, value) from None
         n_keys = self._n_fields
         for name, default in self._optional:
             given = features[name]
@@ -130,7 +119,7 @@ class EventDecoder:
                 return
             json.loads(value, object_pairs_hook=_unique)
         except (ValueError, RecursionError) as error:
-            raise _explained(error, value) from None
+            raise explained(error, value) from None
 
 
 def _default(field: Any) -> Any:
@@ -150,30 +139,6 @@ def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
 
 
 def _depth(value: bytes) -> int:
-    depth = deepest = 0
-    for byte in _STRINGS.sub(b"", value):
-        if byte in _OPEN:
-            depth += 1
-            deepest = max(deepest, depth)
-        elif byte in _CLOSE:
-            depth -= 1
-    return deepest
-
-
-def _explained(error: Exception, value: bytes) -> Refusal:
-    """Return what *error* means, in the words of the person who sent *value*."""
-    if isinstance(error, Refusal):
-        return error
-    if not value.strip():
-        return Refusal("json", "expected a JSON object, got an empty value")
-    if isinstance(error, msgspec.ValidationError):
-        text = str(error)
-        path = _PATH.search(text)
-        return Refusal("type", _PATH.sub("", text), path.group(1) if path else "$")
-    if isinstance(error, RecursionError):
-        return Refusal("depth", "expected a flat JSON object, got one nested too deeply")
-    try:
-        value.decode()
-    except UnicodeDecodeError as bad:
-        return Refusal("utf8", f"expected UTF-8, got byte 0x{value[bad.start]:02x} at {bad.start}")
-    return Refusal("json", f"expected JSON, got {error}")
+    """Return how deep the brackets of *value* nest: each opens a level, +1, or closes one, -1."""
+    steps = _STRINGS.sub(b"", value).translate(_STEPS, _NO_BRACKETS)
+    return max(itertools.accumulate(memoryview(steps).cast("b")))

@@ -21,10 +21,12 @@ _UNIONS = (types.UnionType, typing.Union)
 class Limits(msgspec.Struct, frozen=True):
     """What a record may be at most; anything beyond becomes a dead letter.
 
-    A field's own ``msgspec.Meta`` bounds take the place of *number_abs* and *string_length*.
+    A field's own ``msgspec.Meta`` bounds take the place of *number_abs* and *string_length*. *size_bytes* is
+    that of a record's value, *key_bytes* that of its key, which each result carries again.
     """
 
     size_bytes: int = 1 << 20
+    key_bytes: int = 65_536
     depth: int = 64
     keys: int = 10_000
     number_abs: float = 1e12

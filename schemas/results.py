@@ -35,8 +35,8 @@ class Prediction(msgspec.Struct, omit_defaults=True, gc=False):
 
     ``id`` is made of pipeline, topic, partition, offset and step: a duplicate has the same id and the same
     bytes. ``model_step`` counts the events learned on this partition before the answer. ``models`` holds each
-    model's own answer when there are several, or when one failed. ``prediction`` is null while nothing
-    is learned, or when no model could answer.
+    model's own answer when there are several. ``prediction`` is null while nothing is learned, or when no
+    model could answer. ``error`` says what went wrong: with the only model, or in combining several.
     """
 
     id: str
@@ -48,6 +48,7 @@ class Prediction(msgspec.Struct, omit_defaults=True, gc=False):
     probability: dict[str, float] | None = None
     score: float | None = None
     models: dict[str, Answer] | None = None
+    error: str | None = None
 
 
 class Fault(msgspec.Struct, frozen=True, omit_defaults=True):

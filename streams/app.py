@@ -72,7 +72,6 @@ def build_app(settings: AppSettings) -> HeadraceApp:
         "broker_heartbeat_interval": settings.session_timeout_s / 10,
         "broker_request_timeout": max(settings.request_timeout_s, settings.session_timeout_s + 5),
         "broker_max_poll_records": None,
-        "broker_commit_every": None,
         "consumer_max_fetch_size": settings.fetch_bytes,
         "consumer_auto_offset_reset": "earliest",
         "stream_buffer_maxsize": settings.buffered_chunks,

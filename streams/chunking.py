@@ -24,6 +24,12 @@ class Chunk(NamedTuple):
     records: Sequence[Any]
     follows: int
 
+    def since(self, offset: int) -> Sequence[Any]:
+        """Return the records from *offset* on: those before came already."""
+        if self.records[0].offset >= offset:
+            return self.records
+        return [record for record in self.records if record.offset >= offset]
+
     def split(self, n: int) -> tuple[Chunk, Chunk | None]:
         """Return the first *n* records and the rest, if there is any."""
         if n >= len(self.records):

@@ -31,14 +31,13 @@ def _unreachable(bootstrap: str, error: BaseException) -> BrokerUnreachableError
 @asynccontextmanager
 async def _started(client: Any, bootstrap: str, close: str) -> AsyncIterator[Any]:
     try:
-        async with asyncio.timeout(CONNECT_TIMEOUT_S):
-            await client.start()
-    except (KafkaError, OSError, TimeoutError) as error:
-        await getattr(client, close)()
-        raise _unreachable(bootstrap, error) from error
-    try:
+        try:
+            async with asyncio.timeout(CONNECT_TIMEOUT_S):
+                await client.start()
+        except (KafkaError, OSError, TimeoutError) as error:
+            raise _unreachable(bootstrap, error) from error
         yield client
-    finally:
+    finally:  # also when starting was cancelled
         await getattr(client, close)()
 
 

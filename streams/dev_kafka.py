@@ -8,8 +8,9 @@ from pathlib import Path
 import msgspec
 import psutil
 
-from streams.broker import STOP_TIMEOUT_S, LocalKafka, n_brokers
+from streams.broker import LocalKafka, n_brokers
 from streams.jars import Progress
+from streams.kafka_node import STOP_TIMEOUT_S
 
 _STATE = "state.json"
 
@@ -47,12 +48,14 @@ def _process(pid: int, started_at: float) -> psutil.Process | None:
 
 
 def status(data_dir: Path) -> KafkaStatus | None:
-    """Return the Kafka of *data_dir* if its processes live."""
+    """Return the Kafka of *data_dir* if all its processes live."""
+    found = _recorded(data_dir)
+    return found if found is not None and len(found.processes) == len(found.pids) else None
+
+
+def _recorded(data_dir: Path) -> KafkaStatus | None:
     path = data_dir / _STATE
-    if not path.exists():
-        return None
-    found = msgspec.json.decode(path.read_bytes(), type=KafkaStatus)
-    return found if len(found.processes) == len(found.pids) else None
+    return msgspec.json.decode(path.read_bytes(), type=KafkaStatus) if path.exists() else None
 
 
 def up(
@@ -69,6 +72,7 @@ def up(
     running = status(data_dir)
     if running is not None:
         return running
+    down(data_dir)  # what is left of one that lost a node
     kafka = LocalKafka(data_dir, nodes, port=port, progress=progress)
     kafka.start(detached=True)
     pids = [node.pid for node in kafka.nodes]
@@ -79,14 +83,14 @@ def up(
 
 
 def down(data_dir: Path) -> bool:
-    """Stop the Kafka of *data_dir*; return whether one ran."""
-    running = status(data_dir)
-    if running is None:
+    """Stop what runs of the Kafka of *data_dir*; return whether anything did."""
+    recorded = _recorded(data_dir)
+    if recorded is None:
         return False
-    processes = running.processes
+    processes = recorded.processes
     for process in processes:
         process.terminate()
     for process in psutil.wait_procs(processes, STOP_TIMEOUT_S)[1]:
         process.kill()
     (data_dir / _STATE).unlink(missing_ok=True)
-    return True
+    return bool(processes)

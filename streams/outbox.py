@@ -8,9 +8,10 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 import aiokafka
-from aiokafka.producer.message_accumulator import BatchBuilder
 
-Headers = Sequence[tuple[str, bytes]]
+from streams.transport import Batch
+
+Headers = Sequence[tuple[str, bytes | None]]
 
 
 class Outbox:
@@ -31,8 +32,8 @@ class Outbox:
     def __init__(self, producer: Callable[[], aiokafka.AIOKafkaProducer], partition: int) -> None:
         self._producer = producer
         self._partition = partition
-        self._filling: dict[str, BatchBuilder] = {}
-        self._full: list[tuple[str, BatchBuilder]] = []
+        self._filling: dict[str, Batch] = {}
+        self._full: list[tuple[str, Batch]] = []
         # (offset after the chunk, futures of its batches), oldest first
         self._in_flight: deque[tuple[int, list[asyncio.Future[Any]]]] = deque()
         self._acknowledged: int | None = None
@@ -48,11 +49,12 @@ class Outbox:
         """Add one result to the batch of *topic*; a batch that is full starts the next."""
         batch = self._filling.get(topic)
         if batch is None:
-            batch = self._filling[topic] = self._producer().create_batch()
-        if batch.append(timestamp=timestamp_ms, key=key, value=value, headers=headers) is None:
+            batch = self._filling[topic] = Batch(self._producer())
+        if batch.put(batch.n_records, timestamp_ms, key, value, headers) is None:
             self._full.append((topic, batch))
-            batch = self._filling[topic] = self._producer().create_batch()
-            batch.append(timestamp=timestamp_ms, key=key, value=value, headers=headers)
+            batch = self._filling[topic] = Batch(self._producer())
+            batch.put(0, timestamp_ms, key, value, headers)
+        batch.n_records += 1
 
     async def send(self, next_offset: int) -> None:
         """Send all batches; they hold the results of the records before *next_offset*.
@@ -64,7 +66,8 @@ class Outbox:
         self._filling = {}
         producer = self._producer()
         futures = [
-            await producer.send_batch(batch, topic, partition=self._partition) for topic, batch in batches
+            await producer.send_batch(batch.close(), topic, partition=self._partition)
+            for topic, batch in batches
         ]
         self._in_flight.append((next_offset, futures))
 
@@ -78,9 +81,10 @@ class Outbox:
 
         """
         while self._in_flight and all(future.done() for future in self._in_flight[0][1]):
-            next_offset, futures = self._in_flight.popleft()
+            next_offset, futures = self._in_flight[0]
             for future in futures:
-                future.result()
+                future.result()  # a refused batch stays first: whoever asks again is told again
+            self._in_flight.popleft()
             self._acknowledged = next_offset
         return self._acknowledged
 

@@ -19,7 +19,6 @@ from streams.transport import Commit
 
 log = structlog.get_logger(__name__)
 
-COMMIT_INTERVAL_S = 1.0
 DRAIN_TIMEOUT_S = 8.0
 """At a rebalance or shutdown, how long to wait for acknowledgements before giving the partition up."""
 
@@ -54,7 +53,6 @@ class Partition:
         HeadraceError
             If records between the state and the chunk were never delivered; nothing is folded then.
         """
-        records = chunk.records
         async with self._lock:
             if self._is_closed:  # the chunk will be fetched again by the next owner
                 return
@@ -63,6 +61,9 @@ class Partition:
                     "records were fetched and never delivered",
                     why=f"state at {self.processor.next_offset}, chunk follows {chunk.follows}",
                 )
+            records = chunk.since(self.processor.next_offset)
+            if not records:
+                return
             first_live = 0
             if records[0].offset < self.emit_from:
                 first_live = sum(record.offset < self.emit_from for record in records)

@@ -15,11 +15,16 @@ from headrace.errors import TopicError
 from streams.transport import partitions_by_topic
 
 DAY_S = 86_400.0
+CREATED_WITHIN_S = 15.0
 
 
 @dataclass(frozen=True)
 class TopicSpec:
-    """What a topic has to be."""
+    """What a topic has to be.
+
+    ``timestamps`` decides what retention counts from. Results count from their arrival: those of old events,
+    which keep their events' time otherwise, would be deleted at once.
+    """
 
     name: str
     key: str
@@ -28,6 +33,7 @@ class TopicSpec:
     retention_s: float
     cleanup: Literal["delete", "compact"] = "delete"
     max_message_bytes: int = 1 << 20
+    timestamps: Literal["CreateTime", "LogAppendTime"] = "CreateTime"
 
 
 def predictions_topic(pipeline: str) -> str:
@@ -58,6 +64,7 @@ def pipeline_topics(
             "headrace.prediction.v1",
             partitions,
             7 * DAY_S,
+            timestamps="LogAppendTime",
         ),
         # Base64 makes a letter a third larger than the record it holds.
         TopicSpec(
@@ -67,6 +74,7 @@ def pipeline_topics(
             partitions,
             30 * DAY_S,
             max_message_bytes=4 << 20,
+            timestamps="LogAppendTime",
         ),
     ]
 
@@ -120,6 +128,7 @@ async def create(
                     "cleanup.policy": spec.cleanup,
                     "retention.ms": str(int(spec.retention_s * 1000)),
                     "max.message.bytes": str(spec.max_message_bytes),
+                    "message.timestamp.type": spec.timestamps,
                 },
             )
             for spec in missing
@@ -139,9 +148,16 @@ async def create(
 
 async def _until_known(admin: AIOKafkaAdminClient, specs: Sequence[TopicSpec]) -> None:
     """Wait until the broker tells of the topics in its metadata; creation is asynchronous."""
-    async with asyncio.timeout(15):
-        while any(c.partitions is None for c in await check(admin, specs)):  # noqa: ASYNC110 - the broker is asked
-            await asyncio.sleep(0.05)
+    try:
+        async with asyncio.timeout(CREATED_WITHIN_S):
+            while any(c.partitions is None for c in await check(admin, specs)):  # noqa: ASYNC110 - the broker is asked
+                await asyncio.sleep(0.05)
+    except TimeoutError as error:
+        raise TopicError(
+            f"topics were created and are not there after {CREATED_WITHIN_S:.0f} s",
+            why="the brokers do not tell of " + ", ".join(spec.name for spec in specs),
+            fix="is the cluster healthy? Look at its log",
+        ) from error
 
 
 async def require(admin: AIOKafkaAdminClient, specs: Sequence[TopicSpec], target: str) -> None:

@@ -15,6 +15,7 @@ from faust.transport.drivers import aiokafka as driver
 from faust.types import TP
 from faust.types.tuples import ConsumerMessage
 
+from streams import fetched
 from streams.chunking import Chunk
 
 BUFFER_FULL_PAUSE_S = 0.005
@@ -42,9 +43,12 @@ class ChunkApp(Protocol):
 
 
 class ChunkConsumerThread(driver.AIOKafkaConsumerThread):
-    """Faust's consumer thread with a short fetch wait."""
+    """Faust's consumer thread with a short fetch wait and light records."""
+
+    app: Any
 
     def _create_worker_consumer(self, transport: Any) -> aiokafka.AIOKafkaConsumer:
+        fetched.install(self.app.hot_topics)
         consumer = super()._create_worker_consumer(transport)
         consumer._fetch_max_wait_ms = FETCH_MAX_WAIT_MS  # read by aiokafka when it starts
         return consumer
@@ -172,6 +176,31 @@ class ChunkConsumer(driver.Consumer):
             self._read_offset.update(target)
         self._fetched_up_to = target
         self._n_seeks += 1
+
+
+class Batch:
+    """Records on their way to one partition, put together without aiokafka's checks of each record.
+
+    Attributes
+    ----------
+    put
+        ``put(n_records, timestamp_ms, key, value, headers)`` adds a record; ``None`` if the batch is full.
+    n_records
+        How many there are; to be counted up by who calls `put`.
+    """
+
+    __slots__ = ("_builder", "n_records", "put")
+
+    def __init__(self, producer: aiokafka.AIOKafkaProducer) -> None:
+        self._builder = producer.create_batch()
+        self.put: Callable[..., Any] = self._builder._builder.append
+        self.n_records = 0
+
+    def close(self) -> Any:
+        """Return what the producer's ``send_batch`` takes."""
+        self._builder._relative_offset = self.n_records
+        self._builder.close()
+        return self._builder
 
 
 class IdempotentProducer(driver.Producer):

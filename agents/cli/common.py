@@ -12,6 +12,7 @@ import click
 import orjson
 from rich.console import Console
 from rich.table import Table
+from rich.text import Text
 
 from headrace import settings as settings_module
 from headrace.errors import BrokerUnreachableError
@@ -72,7 +73,7 @@ def print_table(columns: Sequence[str], rows: Iterable[Sequence[object]]) -> Non
         numeric = all(re.fullmatch(r"[-\d.,]*", row[i]) for row in content)
         table.add_column(column, justify="right" if numeric else "left", overflow="fold")
     for row in content:
-        table.add_row(*row)
+        table.add_row(*map(Text, row))
     stdout.print(table)
 
 

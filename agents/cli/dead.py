@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import base64
-from collections.abc import Callable
-from typing import IO
+from collections import Counter
+from typing import IO, Any
 
 import click
 import msgspec
-from aiokafka import ConsumerRecord
 
 from agents.cli.common import (
     bootstrap_option,
@@ -21,12 +20,12 @@ from agents.cli.common import (
 )
 from headrace.errors import HeadraceError
 from headrace.loading import load_pipeline
-from schemas import DeadLetter
-from streams import client, reading
+from streams import client, dead_letters
+from streams.dead_letters import Found
 from streams.topics import dead_topic
+from streams.transport import partitions_by_topic
 
-RETRY_HEADER = "headrace-retry-of"
-_decode = msgspec.json.Decoder(DeadLetter).decode
+_SHOWN_CHARACTERS = 2_000
 
 
 @click.group("dead")
@@ -36,14 +35,9 @@ def command() -> None:
     \b
     Example:
       headrace dead ls pipelines.fraud
-      headrace dead show pipelines.fraud fraud/payments/3/911/dead
+      headrace dead show fraud fraud/payments/3/911/dead --raw > repaired.json
+      headrace dead retry fraud fraud/payments/3/911/dead --value repaired.json
     """
-
-
-def pipeline_name(target: str) -> str:
-    """Return the pipeline's name: that of the module, or *target* itself if it names no module."""
-    looks_like_module = target.endswith(".py") or ":" in target or "." in target
-    return load_pipeline(target).name if looks_like_module else target
 
 
 reason_option = click.option("--reason", help="Only those with this reason, for example type or json.")
@@ -69,58 +63,45 @@ def ls(target: str, reason: str | None, n_last: int, bootstrap: str | None, as_j
     Example:
       headrace dead ls pipelines.fraud --reason type
     """
-    found = [letter for letter, _ in _read(target, bootstrap, _by_reason(reason))]
+    found = _with_reason(_read(target, bootstrap), reason)
     if as_json:
-        print_json([msgspec.to_builtins(letter) for letter in found[-n_last:]])
+        print_json([_plain(one) for one in found[-n_last:]])
         return
-    counts: dict[str, int] = {}
-    for letter in found:
-        counts[letter.error.type] = counts.get(letter.error.type, 0) + 1
+    counts = Counter(one.letter.error.type for one in found)
     listed = ", ".join(f"{n:,} {kind}" for kind, n in sorted(counts.items()))
-    stdout.print(f"{len(found):,} dead letters" + (f": {listed}" if listed else ""))
+    stdout.print(f"{len(found):,} dead letters" + (f": {listed}" if listed else ""), markup=False)
     if found:
-        print_table(
-            ["id", "reason", "path", "message"],
-            [(x.id, x.error.type, x.error.path, x.error.message) for x in found[-n_last:]],
-        )
+        rows = [(one.letter.id, *msgspec.structs.astuple(one.letter.error)) for one in found[-n_last:]]
+        print_table(["id", "reason", "path", "message"], [[_printable(cell) for cell in row] for row in rows])
 
 
 @command.command()
 @click.argument("target")
-@click.argument("letter_id")
+@click.argument("letter_id", metavar="ID")
+@click.option("--raw", is_flag=True, help="Write the original value and nothing else.")
 @bootstrap_option
 @json_option
-def show(target: str, letter_id: str, bootstrap: str | None, as_json: bool) -> None:
-    """Print one dead letter with its original bytes.
+def show(target: str, letter_id: str, raw: bool, bootstrap: str | None, as_json: bool) -> None:
+    """Print one dead letter with its original bytes and headers.
 
     \b
     Example:
       headrace dead show fraud fraud/payments/3/911/dead
+      headrace dead show fraud fraud/payments/3/911/dead --raw > repaired.json
     """
-    letter, record = _one(target, bootstrap, letter_id)
-    if as_json:
-        print_json(msgspec.to_builtins(letter))
-        return
-    rows: list[tuple[str, object]] = [
-        ("id", letter.id),
-        ("from", f"{letter.source.topic}[{letter.source.partition}]@{letter.source.offset}"),
-        ("reason", f"{letter.error.type} at {letter.error.path}"),
-        ("message", letter.error.message),
-        ("key", _text(letter.key_b64)),
-        ("size", f"{letter.value_size_bytes} bytes"),
-    ]
-    rows += [
-        (name, value.decode(errors="backslashreplace"))
-        for name, value in record.headers
-        if name.startswith("orig-")
-    ]
-    rows.append(("value", _text(letter.value_b64) or f"not copied, sha256 {letter.value_sha256}"))
-    print_table(["", ""], rows)
+    [one] = _named(_read(target, bootstrap), [letter_id], target)
+    if raw:
+        click.get_binary_stream("stdout").write(_kept(one))
+    elif as_json:
+        print_json(_plain(one))
+    else:
+        for name, content in _rows(one):
+            click.echo(f"{name:8}  {content}")
 
 
 @command.command()
 @click.argument("target")
-@click.argument("letter_ids", nargs=-1)
+@click.argument("letter_ids", metavar="[ID]...", nargs=-1)
 @click.option("--all", "everything", is_flag=True, help="All of them, or all with --reason.")
 @reason_option
 @click.option(
@@ -142,87 +123,121 @@ def retry(
 ) -> None:
     """Send records back to their topic and partition: unchanged, or with a repaired value.
 
+    A record that fails again becomes a new dead letter, which stands for the old one: --all sends only the
+    newest. One that succeeded keeps its dead letter; sent back once more, it is learned once more.
+
     \b
     Example:
       headrace dead retry fraud --all --reason type
       echo '{"id":"x1","amount":12.5}' | headrace dead retry fraud fraud/payments/3/911/dead --value -
     """
+    _check_usage(letter_ids, everything=everything, reason=reason, repairs=repaired is not None)
+    found = _read(target, bootstrap)
+    if everything:
+        chosen = _with_reason(dead_letters.open_ones(found), reason)
+    else:
+        chosen = _named(found, letter_ids, target)
+    value = None if repaired is None else repaired.read().rstrip(b"\r\n")
+    kept = [one for one in chosen if value is not None or one.value is not None]
+    if everything and kept and not yes:
+        click.confirm(f"send {len(kept):,} records again?", abort=True)
+    n = _send_back(kept, value, bootstrap) if kept else 0
+    click.echo(f"sent {n:,} of {len(chosen):,} records back")
+    for one in chosen:
+        if one not in kept:
+            size = one.letter.value_size_bytes
+            click.echo(f"not sent: {one.letter.id} was too large to be kept, {size:,} bytes at {one.place}")
+
+
+def _check_usage(letter_ids: tuple[str, ...], *, everything: bool, reason: str | None, repairs: bool) -> None:
     if bool(letter_ids) == everything:
         raise click.UsageError("name dead letters, or say --all")
-    if repaired is not None and len(letter_ids) != 1:
+    if reason is not None and not everything:
+        raise click.UsageError("--reason chooses among --all; leave it out when you name dead letters")
+    if repairs and len(letter_ids) != 1:
         raise click.UsageError("--value repairs exactly one record: name it")
-    wanted = set(letter_ids)
-    matches = _by_reason(reason)
-    found = _read(target, bootstrap, lambda x: matches(x) and (everything or x.id in wanted))
-    if missing := wanted - {letter.id for letter, _ in found}:
-        raise HeadraceError(f"there is no dead letter {min(missing)}", fix=f"headrace dead ls {target}")
-    if everything and not yes:
-        click.confirm(f"send {len(found):,} records again?", abort=True)
-    address = load_settings(bootstrap).bootstrap or ""
-    n = asyncio.run(_send_back(address, found, None if repaired is None else repaired.read().rstrip(b"\n")))
-    click.echo(
-        f"sent {n:,} of {len(found):,} records back"
-        + ("" if n == len(found) else "; the others were too large to be kept")
-    )
 
 
-def _by_reason(reason: str | None) -> Callable[[DeadLetter], bool]:
-    return lambda letter: reason is None or letter.error.type == reason
-
-
-def _text(encoded: str | None) -> str | None:
-    return None if encoded is None else base64.b64decode(encoded).decode(errors="backslashreplace")
-
-
-def _read(
-    target: str, bootstrap: str | None, wanted: Callable[[DeadLetter], bool]
-) -> list[tuple[DeadLetter, ConsumerRecord]]:
-    """Return the dead letters that are *wanted*, oldest first, each id once."""
-    topic = dead_topic(pipeline_name(target))
+def _read(target: str, bootstrap: str | None) -> list[Found]:
     address = load_settings(bootstrap).bootstrap or ""
 
-    async def read() -> list[tuple[DeadLetter, ConsumerRecord]]:
-        found: dict[str, tuple[DeadLetter, ConsumerRecord]] = {}
+    async def read() -> list[Found]:
         async with client.reader(address) as consumer:
-            tps = await reading.require(consumer, topic)
-            await reading.seek(consumer, tps, last=None, since_s=None)
-            async for record in reading.records(consumer, follow=False):
-                letter = _decode(record.value)
-                if wanted(letter):
-                    found[letter.id] = letter, record
-        return sorted(found.values(), key=lambda pair: pair[0].timestamp_ms)
+            is_name = dead_topic(target) in await partitions_by_topic(consumer)
+            return await dead_letters.read(consumer, target if is_name else _pipeline_name(target))
 
     return asyncio.run(read())
 
 
-def _one(target: str, bootstrap: str | None, letter_id: str) -> tuple[DeadLetter, ConsumerRecord]:
-    found = _read(target, bootstrap, lambda letter: letter.id == letter_id)
-    if not found:
-        raise HeadraceError(f"there is no dead letter {letter_id}", fix=f"headrace dead ls {target}")
-    return found[0]
+def _pipeline_name(target: str) -> str:
+    """Return the name of the pipeline that *target* leads to, or *target* if it can only be a name."""
+    looks_like_module = target.endswith(".py") or ":" in target or "." in target
+    return load_pipeline(target).name if looks_like_module else target
 
 
-async def _send_back(
-    address: str, letters: list[tuple[DeadLetter, ConsumerRecord]], repaired: bytes | None
-) -> int:
-    n = 0
-    async with client.producer(address, linger_ms=5) as producer:
-        for letter, record in letters:
-            value = repaired
-            if value is None and letter.value_b64 is not None:
-                value = base64.b64decode(letter.value_b64)
-            if value is None:
-                continue
-            headers = [(k.removeprefix("orig-"), v) for k, v in record.headers if k.startswith("orig-")]
-            headers = [(k, v) for k, v in headers if k != RETRY_HEADER]
-            key = None if letter.key_b64 is None else base64.b64decode(letter.key_b64)
-            await producer.send(
-                letter.source.topic,
-                value,
-                key=key,
-                partition=letter.source.partition,
-                headers=[*headers, (RETRY_HEADER, letter.id.encode())],
+def _send_back(chosen: list[Found], value: bytes | None, bootstrap: str | None) -> int:
+    address = load_settings(bootstrap).bootstrap or ""
+
+    async def send() -> int:
+        async with client.producer(address, linger_ms=5) as producer:
+            return await dead_letters.send_back(producer, chosen, value)
+
+    return asyncio.run(send())
+
+
+def _with_reason(found: list[Found], reason: str | None) -> list[Found]:
+    return [one for one in found if reason is None or one.letter.error.type == reason]
+
+
+def _named(found: list[Found], letter_ids: tuple[str, ...] | list[str], target: str) -> list[Found]:
+    by_id = {one.letter.id: one for one in found}
+    for letter_id in letter_ids:
+        if letter_id not in by_id:
+            raise HeadraceError(
+                f"there is no dead letter {letter_id}",
+                why=f"{len(found):,} are kept, and none has this id",
+                fix=f"headrace dead ls {target}   lists them",
             )
-            n += 1
-        await producer.flush()
-    return n
+    return [by_id[letter_id] for letter_id in dict.fromkeys(letter_ids)]
+
+
+def _kept(one: Found) -> bytes:
+    if one.value is None:
+        raise HeadraceError(
+            f"the value of {one.letter.id} was too large to be kept",
+            why=f"{one.letter.value_size_bytes:,} bytes, sha256 {one.letter.value_sha256}",
+            fix=f"read it at {one.place}, as long as Kafka keeps it there",
+        )
+    return one.value
+
+
+def _plain(one: Found) -> dict[str, Any]:
+    """Return the letter with its original headers, ready for JSON; their order counts, names may repeat."""
+    headers = [[name, v if v is None else base64.b64encode(v).decode()] for name, v in one.headers]
+    return {**msgspec.to_builtins(one.letter), "headers_b64": headers}
+
+
+def _rows(one: Found) -> list[tuple[str, str]]:
+    letter = one.letter
+    value = f"not kept, sha256 {letter.value_sha256}" if one.value is None else _text(one.value)
+    if len(value) > _SHOWN_CHARACTERS:
+        value = f"{value[:_SHOWN_CHARACTERS]} ...   (--raw writes all of it)"
+    return [
+        ("id", letter.id),
+        ("from", one.place),
+        ("reason", f"{letter.error.type} at {letter.error.path}"),
+        ("message", _printable(letter.error.message)),
+        ("key", _text(one.key)),
+        ("size", f"{letter.value_size_bytes:,} bytes"),
+        *(("header", f"{_printable(name)}: {_text(content)}") for name, content in one.headers),
+        ("value", value),
+    ]
+
+
+def _text(content: bytes | None) -> str:
+    return "-" if content is None else _printable(content.decode(errors="backslashreplace"))
+
+
+def _printable(text: str) -> str:
+    """Return *text* on one line and without the codes that command a terminal: a stranger wrote it."""
+    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import signal
+
 import click
 import msgspec
 
 from agents.cli.common import json_option, print_json, stderr, stdout
 from agents.demo.flights import TOTAL
 from agents.demo.run import Demo, Options
+from agents.demo.summary import Summary
 from agents.interrupts import Interrupts
 from headrace import settings
 
@@ -23,29 +26,33 @@ from headrace import settings
 @click.option(
     "--bootstrap",
     metavar="HOST:PORT",
-    help="Kafka to use. Default: HEADRACE_BOOTSTRAP, else a temporary one.",
+    help="Kafka to use. Default: HEADRACE_BOOTSTRAP, headrace.toml, else a temporary one.",
 )
-@click.option("--keep", is_flag=True, help="Leave Kafka and the workers up, to look at, until Ctrl-C.")
+@click.option("--keep", is_flag=True, help="Stay up at the end, to look at, until Ctrl-C.")
 @json_option
 @click.pass_context
 def command(ctx: click.Context, events: int, bootstrap: str | None, keep: bool, as_json: bool) -> None:
     """Watch two workers learn from real flights: will this one arrive late?
 
     Starts an Apache Kafka, creates topics, starts two workers, streams flights of 2013 from New York in
-    order of departure with broken records among them, and removes everything at its end.
+    order of departure with broken records among them, and removes everything at its end. A Kafka that is
+    named keeps the three topics.
 
     \b
     Example:
       headrace demo --keep
     """
     options = Options(events, settings.load(bootstrap=bootstrap).bootstrap, keep)
-    with Interrupts() as interrupts:
-        try:
-            found = Demo(options, stderr if as_json else stdout, interrupts).run()
-        except KeyboardInterrupt:
-            click.echo("interrupted; nothing is left running", err=True)
-            ctx.exit(128 + (interrupts.number or 2))
-    if as_json:
-        print_json(msgspec.to_builtins(found))
+
+    def report(found: Summary) -> None:
+        if as_json:
+            print_json(msgspec.to_builtins(found))
+
+    try:
+        with Interrupts() as interrupts:
+            found = Demo(options, stderr if as_json else stdout, interrupts).run(report)
+    except KeyboardInterrupt:
+        click.echo("stopped; nothing is left running", err=True)
+        ctx.exit(128 + (interrupts.number or signal.SIGINT))
     if not found.exact:
         ctx.exit(1)

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import platform
+import re
 import sys
 import time
 from collections.abc import Iterator
-from importlib.metadata import version
+from importlib.metadata import requires, version
 
 import click
 import msgspec
@@ -21,7 +22,7 @@ from headrace.loading import load_pipeline
 from headrace.pipeline import Pipeline
 from streams import client, groups, topics
 
-PINNED = {"faust-streaming": "0.15.3", "aiokafka": "0.14.0", "river": "0.26.1"}
+_PINNED = re.compile(r"([\w-]+)==([\w.]+)")
 
 
 class Finding(msgspec.Struct, omit_defaults=True):
@@ -72,10 +73,17 @@ def command(ctx: click.Context, target: str | None, bootstrap: str | None, as_js
 
 def _environment() -> Iterator[Finding]:
     supported = (3, 11) <= sys.version_info[:2] <= (3, 13)
-    yield Finding("python", supported, platform.python_version(), "use Python 3.11 to 3.13")
-    for name, wanted in PINNED.items():
+    yield Finding("python", supported, platform.python_version(), "3.11 to 3.13: python3.13 -m venv .venv")
+    for name, wanted in _pinned():
         found = version(name)
         yield Finding(name, found == wanted, found, f"pip install {name}=={wanted}")
+
+
+def _pinned() -> Iterator[tuple[str, str]]:
+    """Yield the libraries that have to be there in one version exactly, and that version."""
+    for requirement in requires("headrace") or ():
+        if match := _PINNED.fullmatch(requirement):
+            yield match[1], match[2]
 
 
 def _failed(check: str, error: HeadraceError) -> Finding:
@@ -103,7 +111,8 @@ async def _topics(admin: AIOKafkaAdminClient, pipeline: Pipeline, target: str) -
             f"{c.spec.name}: {c.problem or f'{c.partitions} partitions'}",
             f"headrace topics create {target}"
             if c.partitions is None
-            else f"partitions={c.partitions} in the pipeline's Topic, or recreate the topic",
+            else f"partitions={c.partitions} in the pipeline's Topic, or delete the topic and run "
+            f"headrace topics create {target}",
         )
         for c in await topics.check(admin, topic_specs(pipeline))
     ]

@@ -18,7 +18,9 @@ from headrace.pipeline import Pipeline
 @click.argument("target")
 @json_option
 def command(target: str, as_json: bool) -> None:
-    """Print the pipeline TARGET as headrace understands it: events, topics, models.
+    """Print the pipeline TARGET as headrace understands it.
+
+    Its events with the role of each field, its topics and its models with all their parameters.
 
     \b
     Example:

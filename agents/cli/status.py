@@ -26,13 +26,14 @@ class Share(msgspec.Struct):
 
     partition: int
     worker: str | None
+    start: int
     committed: int | None
     end: int
 
     @property
     def lag(self) -> int:
-        """Records of the log beyond the committed offset."""
-        return self.end - (self.committed or 0)
+        """Records that wait; what retention deleted waits no more."""
+        return self.end - max(self.start, self.committed or 0)
 
 
 @click.command("status")
@@ -48,7 +49,7 @@ def command(target: str, bootstrap: str | None, as_json: bool) -> None:
     """
     pipeline = load_pipeline(target)
     address = load_settings(bootstrap).bootstrap or ""
-    shares, results = asyncio.run(inspect(address, pipeline))
+    shares, results = asyncio.run(inspect(address, pipeline, target))
     workers = sorted({s.worker for s in shares if s.worker})
     total = sum(s.lag for s in shares)
     if as_json:
@@ -63,27 +64,38 @@ def command(target: str, bootstrap: str | None, as_json: bool) -> None:
         )
         return
     state = "[green]running[/]" if workers else "[yellow]no worker[/]"
-    stdout.print(f"[bold]{pipeline.label}[/]  {state}  {len(workers)} workers  lag {total:,}")
+    stdout.print(f"[bold]{pipeline.label}[/]  {state}  {_counted(len(workers), 'worker')}  lag {total:,}")
     for name, n in results.items():
         stdout.print(f"  {name}  {n:,} records")
     print_table(
-        ["partition", "worker", "committed", "end", "lag"],
-        [(s.partition, s.worker, s.committed, s.end, s.lag) for s in shares],
+        ["partition", "worker", "start", "committed", "end", "lag"],
+        [(s.partition, s.worker, s.start, s.committed, s.end, s.lag) for s in shares],
     )
 
 
-async def inspect(address: str, pipeline: Pipeline) -> tuple[list[Share], dict[str, int]]:
+def _counted(n: int, what: str) -> str:
+    return f"{n} {what}" if n == 1 else f"{n} {what}s"
+
+
+async def inspect(
+    address: str, pipeline: Pipeline, target: str = "TARGET"
+) -> tuple[list[Share], dict[str, int]]:
     """Return each partition's share of the work, and the number of records per topic."""
     source = pipeline.source.name
     async with client.admin(address) as admin, client.reader(address) as consumer:
-        await topics.require(admin, topic_specs(pipeline), "TARGET")
-        ends = await reading.end_offsets(consumer, source)
-        done = await groups.committed(admin, pipeline.name, source, sorted(ends))
+        await topics.require(admin, topic_specs(pipeline), target)
+        tps = await reading.require(consumer, source)
+        starts = await consumer.beginning_offsets(tps)
+        ends = await consumer.end_offsets(tps)
+        done = await groups.committed(admin, pipeline.name, source, [tp.partition for tp in tps])
         holders = {
             partition: f"{member.client_host} {member.member_id[-8:]}"
             for member in await groups.members(admin, pipeline.name, source)
             for partition in member.partitions
         }
         listed = {name: n for name, _, n in await topics.listing(consumer)}
-    shares = [Share(p, holders.get(p), done.get(p), end) for p, end in sorted(ends.items())]
+    shares = [
+        Share(tp.partition, holders.get(tp.partition), starts[tp], done.get(tp.partition), ends[tp])
+        for tp in tps
+    ]
     return shares, {spec.name: listed[spec.name] for spec in topic_specs(pipeline)}

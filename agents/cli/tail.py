@@ -77,7 +77,9 @@ def _print(record: ConsumerRecord, *, as_json: bool) -> None:
                 "offset": record.offset,
                 "timestamp_ms": record.timestamp,
                 "key": None if record.key is None else record.key.decode(errors="backslashreplace"),
-                "headers": {k: v.decode(errors="backslashreplace") for k, v in record.headers},
+                "headers": {
+                    k: None if v is None else v.decode(errors="backslashreplace") for k, v in record.headers
+                },
                 "value": content,
             }
         )

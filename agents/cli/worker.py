@@ -18,7 +18,11 @@ from headrace.loading import load_pipeline
 @bootstrap_option
 @click.option("--http-host", help="Address of /live, /ready and /metrics. Default: 127.0.0.1.")
 @click.option("--http-port", type=click.IntRange(0, 65535), help="Its port; 0 takes any. Default: 8088.")
-@click.option("--log-level", type=click.Choice(["debug", "info", "warning", "error"]))
+@click.option(
+    "--log-level",
+    type=click.Choice(["debug", "info", "warning", "error"]),
+    help="The least that is logged. Default: info.",
+)
 def command(
     target: str,
     bootstrap: str | None,

@@ -4,19 +4,20 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Iterable
+from datetime import date
 
 import msgspec
-from aiokafka import AIOKafkaConsumer, AIOKafkaProducer
+from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, ConsumerRecord
 
-from agents.demo.flights import Item
 from agents.demo.ledger import Ledger
+from agents.demo.records import Item
 from agents.demo.score import Score
 from headrace.errors import HeadraceError
 from schemas import DeadLetter, Prediction
 from streams import reading
 from streams.topics import dead_topic, predictions_topic
 
-AHEAD = 5_000
+AHEAD = 3_000
 """Records sent beyond those answered: enough to keep workers busy, few enough to stop quickly."""
 
 _PAUSE_S = 0.005
@@ -35,6 +36,13 @@ class Answers:
         Its name.
     consumer
         Without a group; gets assigned here.
+
+    Attributes
+    ----------
+    labels
+        By event id, those of flights that have no answer yet.
+    day
+        The latest day of departure that was answered.
     """
 
     def __init__(self, pipeline: str, consumer: AIOKafkaConsumer, ledger: Ledger, score: Score) -> None:
@@ -42,9 +50,9 @@ class Answers:
         self._dead = dead_topic(pipeline)
         self._consumer = consumer
         self._ledger = ledger
+        self._score = score
         self.labels: dict[str, bool | None] = {}
-        self.score = score
-        self.last_id = ""
+        self.day: date | None = None
 
     async def seek_to_end(self) -> None:
         """Start after whatever is there already."""
@@ -59,20 +67,25 @@ class Answers:
             for tp, records in fetched.items():
                 take = self._letter if tp.topic == self._dead else self._prediction
                 for record in records:
-                    take(record.value)
+                    take(record)
 
-    def _letter(self, value: bytes) -> None:
-        self._ledger.refused(_decode_letter(value))
+    def _letter(self, record: ConsumerRecord) -> None:
+        letter = _decode_letter(record.value)
+        self._ledger.answered(letter.source, record.partition, record.value, letter)
 
-    def _prediction(self, value: bytes) -> None:
-        found = _decode_prediction(value)
-        if not self._ledger.answered(found.source):
+    def _prediction(self, record: ConsumerRecord) -> None:
+        found = _decode_prediction(record.value)
+        event_id = str(found.event_id)
+        if not self._ledger.answered(found.source, record.partition, record.value):
             return
-        self.last_id = str(found.event_id)
-        late = self.labels.pop(self.last_id)
+        if event_id not in self.labels:  # another program sent it
+            return
+        late = self.labels.pop(event_id)
+        day = date.fromisoformat(event_id[:10])
+        self.day = max(day, self.day or day)
         if late is not None:
             probability = (found.probability or {}).get("true", 0.0)
-            self.score.add(late=late, predicted=found.prediction, probability=probability)
+            self._score.add(late=late, predicted=found.prediction, probability=probability)
 
 
 async def feed(
@@ -88,9 +101,7 @@ async def feed(
     for item in items:
         while ledger.waiting >= AHEAD:  # noqa: ASYNC110 - the books are kept by callbacks and by a reader
             await asyncio.sleep(_PAUSE_S)
-        if item.event_id is None:
-            ledger.n_broken += 1
-        else:
+        if item.event_id is not None:
             answers.labels[item.event_id] = item.late
         sent = await producer.send(topic, item.value, key=item.key)
         sent.add_done_callback(ledger.on_ack)

@@ -1,5 +1,8 @@
 """The demo's pipeline: will this flight arrive more than 15 minutes late?
 
+What is known when the flight leaves the gate is in the event, the delay of its departure above all. So is
+the label, for this demo: a worker predicts first and shows the label to the models only afterwards.
+
 Run it by hand with ``headrace up agents.demo.flights_pipeline``; copy it to start one of your own.
 """
 
@@ -30,8 +33,9 @@ class Flight(hr.Event):
 def linear() -> base.Estimator:
     """Return a logistic regression over scaled numbers and one-hot names."""
     numbers = compose.SelectType(int, float) | preprocessing.StandardScaler()
-    names = compose.SelectType(str) | preprocessing.OneHotEncoder()
-    return numbers + names | linear_model.LogisticRegression(optimizer=optim.SGD(0.05))
+    names = compose.SelectType(str) | preprocessing.OneHotEncoder(drop_zeros=True)
+    model: base.Estimator = numbers + names | linear_model.LogisticRegression(optimizer=optim.SGD(0.05))
+    return model
 
 
 def hoeffding_tree() -> base.Estimator:

@@ -9,30 +9,56 @@ from typing import Any
 
 from schemas import DeadLetter, Source
 
-Offsets = dict[int, set[int]]
-
 
 class Ledger:
     """Counts records by their place in Kafka, so that neither loss nor doubling can hide.
 
+    An answer may come before Kafka's acknowledgement of its record does, and records of other programs may
+    stand among ours: a record is done once it is both acknowledged and answered.
+
     Parameters
     ----------
+    topic
+        The source topic.
     starts
-        Log end offset of each source partition before the first record is sent.
+        Log end offset of each of its partitions before the first record is sent.
+
+    Attributes
+    ----------
+    sent
+        Records given to the producer.
+    acked
+        Records that Kafka has.
+    predicted
+        Records that have a prediction.
+    reasons
+        Records that became dead letters, by reason.
+    letters
+        The latest dead letter of each reason, the latest of all last.
+    duplicates
+        Answers that came again, byte for byte the same.
+    wrong
+        A sentence for each answer that should not be: in another partition than its record, or unlike
+        an earlier answer to the same record.
+    error
+        Why Kafka refused a record.
     """
 
-    def __init__(self, starts: Mapping[int, int]) -> None:
-        self._starts = dict(starts)
-        self.partitions = sorted(starts)
+    def __init__(self, topic: str, starts: Mapping[int, int]) -> None:
         self.sent = 0
-        self.n_broken = 0
-        self.duplicates = 0
+        self.acked = 0
+        self.predicted = 0
         self.reasons: Counter[str] = Counter()
-        self.last_letter: DeadLetter | None = None
+        self.letters: dict[str, DeadLetter] = {}
+        self.duplicates = 0
+        self.wrong: list[str] = []
         self.error: BaseException | None = None
-        self._acked: Offsets = {p: set() for p in starts}
-        self._answered: Offsets = {p: set() for p in starts}
-        self._refused: Offsets = {p: set() for p in starts}
+        self._topic = topic
+        self._starts = dict(starts)
+        self._waiting: dict[int, set[int]] = {p: set() for p in starts}
+        self._early: dict[int, dict[int, DeadLetter | None]] = {p: {} for p in starts}
+        self._answers: dict[int, dict[int, int]] = {p: {} for p in starts}
+        self._done = dict.fromkeys(starts, 0)
 
     def on_ack(self, future: asyncio.Future[Any]) -> None:
         """Note where Kafka put a record; callback of the producer's future."""
@@ -42,61 +68,80 @@ class Ledger:
             self.error = future.exception()
             return
         place = future.result()
-        self._acked[place.partition].add(place.offset)
+        partition, offset = place.partition, place.offset
+        self.acked += 1
+        if offset in self._early[partition]:
+            self._close(partition, self._early[partition].pop(offset))
+        else:
+            self._waiting[partition].add(offset)
 
-    def answered(self, source: Source) -> bool:
-        """Note a result; return whether it is the first for a record of this run."""
-        return self._first(source, self._answered)
-
-    def refused(self, letter: DeadLetter) -> None:
-        """Note a dead letter."""
-        if self._first(letter.source, self._refused):
-            self.reasons[letter.error.type] += 1
-            self.last_letter = letter
-
-    def _first(self, source: Source, seen: Offsets) -> bool:
-        if source.offset < self._starts[source.partition]:
+    def answered(
+        self, source: Source, partition: int, value: bytes, letter: DeadLetter | None = None
+    ) -> bool:
+        """Note an answer found on *partition*, prediction or *letter*; return whether it is the first."""
+        if source.topic != self._topic or source.partition != partition or partition not in self._starts:
+            self.wrong.append(f"{_name(source)} was answered in partition {partition}")
             return False
-        offsets = seen[source.partition]
-        if source.offset in offsets:
-            self.duplicates += 1
+        offset, seen = source.offset, self._answers[partition]
+        if offset < self._starts[partition]:
             return False
-        offsets.add(source.offset)
+        if offset in seen:
+            if seen[offset] == hash(value):
+                self.duplicates += 1
+            else:
+                self.wrong.append(f"{_name(source)} was answered twice, and not alike")
+            return False
+        seen[offset] = hash(value)
+        if offset in self._waiting[partition]:
+            self._waiting[partition].remove(offset)
+            self._close(partition, letter)
+        else:
+            self._early[partition][offset] = letter
         return True
 
-    @property
-    def n_results(self) -> int:
-        """Records that have a prediction."""
-        return sum(map(len, self._answered.values()))
+    def _close(self, partition: int, letter: DeadLetter | None) -> None:
+        self._done[partition] += 1
+        if letter is None:
+            self.predicted += 1
+            return
+        reason = letter.error.type
+        self.reasons[reason] += 1
+        self.letters.pop(reason, None)  # the latest stands last
+        self.letters[reason] = letter
 
     @property
-    def n_dead(self) -> int:
+    def dead(self) -> int:
         """Records that became dead letters."""
-        return sum(map(len, self._refused.values()))
+        return self.reasons.total()
 
     @property
-    def n_acked(self) -> int:
-        """Records that Kafka has."""
-        return sum(map(len, self._acked.values()))
+    def done(self) -> int:
+        """Records that have their answer."""
+        return self.predicted + self.dead
 
     @property
     def waiting(self) -> int:
-        """Records sent that nothing came back for yet."""
-        return self.sent - self.n_results - self.n_dead
+        """Records sent that have none yet."""
+        return self.sent - self.done
 
-    def settled(self, partition: int) -> int:
-        """Return how many records of *partition* have their result or dead letter."""
-        return len(self._answered[partition]) + len(self._refused[partition])
+    @property
+    def foreign(self) -> int:
+        """Records that were answered meanwhile and that another program sent."""
+        return sum(map(len, self._early.values()))
+
+    def done_in(self, partition: int) -> int:
+        """Return how many records of *partition* have their answer."""
+        return self._done[partition]
 
     def lag(self, partition: int) -> int:
-        """Return how many records of *partition* wait for an answer."""
-        return max(0, len(self._acked[partition]) - self.settled(partition))
+        """Return how many records of *partition* wait for theirs."""
+        return len(self._waiting[partition])
 
     @property
     def balances(self) -> bool:
-        """Whether every record of the run has exactly one of result and dead letter, and nothing else has."""
-        return self.n_acked == self.sent and all(
-            self._acked[p] == self._answered[p] | self._refused[p]
-            and not self._answered[p] & self._refused[p]
-            for p in self.partitions
-        )
+        """Whether every record sent has exactly one answer, in its place."""
+        return not self.wrong and self.sent == self.acked == self.done
+
+
+def _name(source: Source) -> str:
+    return f"{source.topic}[{source.partition}]@{source.offset}"

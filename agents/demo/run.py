@@ -8,17 +8,19 @@ import tempfile
 import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
-from datetime import date
 from pathlib import Path
 
 import msgspec
 from rich.console import Console
+from rich.table import Table
+from rich.text import Text
 
-from agents.demo import flights, story
+from agents.demo import flights, next_steps, story
 from agents.demo.flights_pipeline import Flight, pipeline
-from agents.demo.panel import LineView, PanelView, View
 from agents.demo.session import Session, create_topics
-from agents.interrupts import Interrupts
+from agents.demo.summary import Summary, summarise
+from agents.demo.views import LINE_INTERVAL_S, View, view_on
+from agents.interrupts import Interrupts, kill_children
 from agents.supervisor import Supervisor
 from agents.worker import topic_specs
 from headrace import __version__
@@ -55,23 +57,32 @@ class Demo:
         self._options = options
         self._console = console
         self._interrupts = interrupts
-        self._view: View = PanelView(console) if console.is_terminal else LineView(console)
+        self._view: View = view_on(console)
 
-    def run(self) -> story.Summary:
-        """Run it and return what came of it; with ``keep``, when it is interrupted."""
+    def run(self, report: Callable[[Summary], None]) -> Summary:
+        """Run it, hand the result to *report* and return it; with ``keep``, stay until interrupted."""
         archive = flights.archive()
         self._console.print(f"[bold]headrace {__version__}[/] demo")
         with ExitStack() as stack:
-            folder = stack.enter_context(_folder(keep=self._options.keep))
+            folder = stack.enter_context(_folder())
+            stack.enter_context(self._saying_when_it_stops())
             bootstrap = self._options.bootstrap or self._start_kafka(stack, folder)
-            self._create_topics(bootstrap)
+            n_before = self._create_topics(bootstrap)
             supervisor = stack.enter_context(self._workers(bootstrap, folder))
-            departures = flights.load(self._options.events, archive)
-            found = self._stream(bootstrap, departures, supervisor)
-            story.tell(self._console, found)
-            story.next_steps(self._console, bootstrap if self._options.keep else None)
+            departures, session = self._get_ready(bootstrap, supervisor, archive)
+            with self._view:
+                self._interrupts.run(session.run(self._view))
+            found = summarise(
+                session,
+                departures,
+                bootstrap=bootstrap,
+                learned_before=n_before,
+                restarts=supervisor.restarts,
+            )
+            self._tell(found)
+            report(found)
             if self._options.keep:
-                self._stay(supervisor, folder)
+                self._stay(supervisor)
         return found
 
     def _start_kafka(self, stack: ExitStack, folder: Path) -> str:
@@ -82,18 +93,21 @@ class Demo:
         self._say("kafka", f"Apache Kafka {KAFKA_VERSION} at {kafka.bootstrap}, up in {took_s:.1f} s")
         return kafka.bootstrap
 
-    def _create_topics(self, bootstrap: str) -> None:
+    def _create_topics(self, bootstrap: str) -> int:
         n_before = self._interrupts.run(create_topics(bootstrap))
         if self._options.bootstrap:
-            self._say("kafka", bootstrap)
+            self._say("kafka", f"the one at {bootstrap}")
         names = ", ".join(spec.name for spec in topic_specs(pipeline))
-        self._say("topics", f"{names} ({pipeline.source.partitions} partitions each)")
+        self._say("topics", f"{names}, {pipeline.source.partitions} partitions each")
         if n_before:
-            self._say("note", f"{n_before:,} flights are there already; the models learn them first")
+            self._say(
+                "note", f"{story.many(n_before, 'record')} in there already: the models learn them first"
+            )
+        return n_before
 
     def _workers(self, bootstrap: str, folder: Path) -> Supervisor:
         return Supervisor(
-            story.TARGET,
+            next_steps.TARGET,
             N_WORKERS,
             folder / "logs",
             options=["--bootstrap", bootstrap],
@@ -101,39 +115,50 @@ class Demo:
             say=self._view.note,
         )
 
-    def _stream(self, bootstrap: str, departures: list[Flight], supervisor: Supervisor) -> story.Summary:
-        session = Session(bootstrap, departures, supervisor)
-        with self._busy("starting two workers"):
-            self._interrupts.run(session.shared())
+    def _get_ready(
+        self, bootstrap: str, supervisor: Supervisor, archive: Path
+    ) -> tuple[list[Flight], Session]:
+        """Read the flights while the workers start."""
+        with self._busy("starting two workers, reading the flights") as progress:
+            departures = flights.load(self._options.events, archive)
+            session = Session(bootstrap, departures, supervisor)
+            self._interrupts.run(session.join(progress))
         for worker in supervisor.workers:
             held = ", ".join(map(str, worker.partitions or ()))
             self._say(f"worker {worker.number}", f"partitions {held}, pid {worker.pid}, {worker.address}")
         self._console.print()
-        with self._view:
-            self._interrupts.run(session.run(self._view))
-        first, *_, last = (departures[0], *departures)
-        return story.summarise(
-            session.ledger,
-            session.score,
-            session.split,
-            bootstrap=bootstrap,
-            period=story.Period(_day(first), _day(last)),
-            elapsed_s=session.elapsed_s,
-            restarts=supervisor.restarts,
-        )
+        return departures, session
 
-    def _stay(self, supervisor: Supervisor, folder: Path) -> None:
-        self._console.print("\nKafka and the workers stay up. [bold]Ctrl-C ends them.[/]")
+    def _tell(self, found: Summary) -> None:
+        story.tell(self._console, found)
+        keep, own = self._options.keep, self._options.bootstrap is None
+        if keep or not own:
+            steps = next_steps.with_kafka(found.bootstrap, workers=keep)
+        else:
+            steps = next_steps.without_kafka()
+        if not own:
+            self._console.print(f"\nThe Kafka at {found.bootstrap} keeps the three topics.")
+        self._console.print(f"\n[bold]Try{', in another terminal' if keep else ''}[/]")
+        next_steps.show(self._console, steps)
+
+    def _stay(self, supervisor: Supervisor) -> None:
+        what = "The workers stay" if self._options.bootstrap else "Kafka and the workers stay"
+        self._console.print(f"\n{what} up; [bold]Ctrl-C ends them[/] and removes what they wrote here.")
 
         async def watch() -> None:
             while True:
                 supervisor.check(time.monotonic())
                 await asyncio.sleep(CHECK_INTERVAL_S)
 
+        self._interrupts.run(watch())
+
+    @contextmanager
+    def _saying_when_it_stops(self) -> Iterator[None]:
         try:
-            self._interrupts.run(watch())
+            yield
         except KeyboardInterrupt:
-            self._console.print(f"stopping; logs and data stay in {folder}", soft_wrap=True)
+            self._console.print("stopping ...")
+            raise
 
     @contextmanager
     def _busy(self, text: str) -> Iterator[Callable[[str], None]]:
@@ -142,27 +167,45 @@ class Demo:
             with self._console.status(f"{text} ...") as status:
                 yield status.update
         else:
-            yield lambda more: self._say("", more)
+            self._say("", f"{text} ...")
+            yield _at_most_every(LINE_INTERVAL_S, lambda more: self._say("", more))
 
     def _say(self, what: str, text: str) -> None:
-        self._console.print(f"{what:9} {text}", markup=False, soft_wrap=True)
+        if not self._console.is_terminal:
+            self._console.print(f"{what:9} {text}", markup=False, soft_wrap=True)
+            return
+        grid = Table.grid(padding=(0, 1))
+        grid.add_column(min_width=9)
+        grid.add_row(what, Text(text))
+        self._console.print(grid)
+
+
+def _at_most_every(interval_s: float, tell: Callable[[str], None]) -> Callable[[str], None]:
+    told_at = time.monotonic()
+
+    def told(text: str) -> None:
+        nonlocal told_at
+        if time.monotonic() - told_at >= interval_s:
+            told_at = time.monotonic()
+            tell(text)
+
+    return told
 
 
 @contextmanager
-def _folder(*, keep: bool) -> Iterator[Path]:
-    """Yield a new folder, removed in the end: but for the logs if the demo failed, not at all if *keep*."""
+def _folder() -> Iterator[Path]:
+    """Yield a new folder, removed in the end; of a demo that failed, the logs stay."""
     folder = Path(tempfile.mkdtemp(prefix="headrace-demo-"))
     try:
         yield folder
     except HeadraceError:
-        shutil.rmtree(folder / "kafka", ignore_errors=True)
+        for data in folder.glob("kafka/node-*/data"):
+            shutil.rmtree(data, ignore_errors=True)
+        if not any(folder.rglob("*.log")):
+            shutil.rmtree(folder, ignore_errors=True)
         raise
     except BaseException:
+        kill_children()  # whoever still writes there
         shutil.rmtree(folder, ignore_errors=True)
         raise
-    if not keep:
-        shutil.rmtree(folder, ignore_errors=True)
-
-
-def _day(flight: Flight) -> date:
-    return date(2013, flight.month, flight.day)
+    shutil.rmtree(folder, ignore_errors=True)

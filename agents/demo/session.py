@@ -4,72 +4,113 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Sequence
-from contextlib import suppress
-from datetime import date
+from collections.abc import AsyncIterator, Callable, Coroutine, Sequence
+from contextlib import asynccontextmanager, suppress
+from typing import Any
 
-from agents.demo import flights
+from agents.demo import records
 from agents.demo.feed import Answers, feed
 from agents.demo.flights_pipeline import Flight, pipeline
 from agents.demo.ledger import Ledger
-from agents.demo.panel import Snapshot, View, WorkerLine
+from agents.demo.panel import Snapshot, WorkerLine
+from agents.demo.recovery import Recovery
 from agents.demo.score import Rate, Score
+from agents.demo.views import View
 from agents.supervisor import Supervisor
 from agents.worker import topic_specs
 from headrace.errors import HeadraceError
 from streams import client, reading, topics
 
 TICK_S = 0.2
-JOIN_TIMEOUT_S = 60.0
-STUCK_AFTER_S = 60.0
+STALL_LIMIT_S = 60.0
+"""The demo gives up when nothing at all has changed for this long."""
+
 CURVE_POINTS = 28
 
 
 async def create_topics(bootstrap: str) -> int:
-    """Create the topics that are missing; return how many records the source has already."""
+    """Create the topics that are missing; return how many records the source has already.
+
+    Raises
+    ------
+    TopicError
+        If one is there with another number of partitions.
+    """
     async with client.admin(bootstrap) as admin:
         await topics.create(admin, topic_specs(pipeline))
+        await topics.require(admin, topic_specs(pipeline), "agents.demo.flights_pipeline")
     async with client.reader(bootstrap) as consumer:
         return sum((await reading.end_offsets(consumer, pipeline.source.name)).values())
+
+
+class Stall:
+    """Notices that a state does not change any more; *now* is passed in."""
+
+    def __init__(self) -> None:
+        self._state: object = None
+        self._since = 0.0
+
+    def check(self, now: float, state: object) -> bool:
+        """Return whether *state* has been the same for `STALL_LIMIT_S`."""
+        if state != self._state:
+            self._state, self._since = state, now
+        return now - self._since > STALL_LIMIT_S
 
 
 class Session:
     """Feeds flights, reads answers, and says where things stand.
 
+    Parameters
+    ----------
+    departures
+        In the order in which to send them.
+
     Attributes
     ----------
     ledger, score
         What came of it.
+    workers
+        Who had which partitions in the end.
     elapsed_s
         From the first record sent to the last answer.
     """
 
     def __init__(self, bootstrap: str, departures: Sequence[Flight], supervisor: Supervisor) -> None:
         self.score = Score(stride=max(1, len(departures) // CURVE_POINTS))
-        self.ledger = Ledger({})
+        self.ledger = Ledger(pipeline.source.name, {})
+        self.workers: list[WorkerLine] = []
         self.elapsed_s = 0.0
-        self.split: list[WorkerLine] = []
         self._bootstrap = bootstrap
         self._departures = departures
         self._supervisor = supervisor
+        self._recovery = Recovery(supervisor.workers)
         self._rate = Rate()
-        self._total = sum(1 for _ in flights.items(departures))
-        self._started_at = 0.0
 
-    async def shared(self) -> None:
-        """Return when every worker holds partitions.
+    async def join(self, progress: Callable[[str], None]) -> None:
+        """Return when every worker holds partitions and has replayed what was answered before.
 
         Raises
         ------
         HeadraceError
-            If that takes longer than `JOIN_TIMEOUT_S`.
+            If nothing changes for `STALL_LIMIT_S`.
         """
-        deadline = time.monotonic() + JOIN_TIMEOUT_S
-        while not all(worker.partitions for worker in self._supervisor.workers):
-            if time.monotonic() > deadline:
-                raise self._failure(f"the workers did not share the log in {JOIN_TIMEOUT_S:.0f} s")
-            self._supervisor.check(time.monotonic())
-            await asyncio.sleep(TICK_S / 2)
+        stall = Stall()
+        async with _beside(self._recovery.watch()) as asking:
+            while not self._is_ready():
+                now = time.monotonic()
+                self._supervisor.check(now)
+                to_go = dict(self._recovery.remaining)
+                if stall.check(now, (to_go, [worker.partitions for worker in self._supervisor.workers])):
+                    raise self._failure("the workers did not get ready")
+                if n := sum(to_go.values()):
+                    progress(f"the workers replay what they answered before: {n:,} to go")
+                await _pause(asking)
+
+    def _is_ready(self) -> bool:
+        return all(
+            worker.partitions and self._recovery.remaining.get(worker.number) == 0
+            for worker in self._supervisor.workers
+        )
 
     async def run(self, view: View) -> None:
         """Stream all flights and return when each record has its answer."""
@@ -78,72 +119,79 @@ class Session:
             client.reader(self._bootstrap) as consumer,
             client.producer(self._bootstrap, linger_ms=5) as producer,
         ):
-            self.ledger = Ledger(await reading.end_offsets(consumer, source))
+            self.ledger = Ledger(source, await reading.end_offsets(consumer, source))
             answers = Answers(pipeline.name, consumer, self.ledger, self.score)
             await answers.seek_to_end()
-            items = flights.items(self._departures)
-            work = [
-                asyncio.create_task(feed(producer, source, items, answers, self.ledger)),
-                asyncio.create_task(answers.read()),
-            ]
-            try:
-                await self._watch(view, answers, *work)
-            finally:
-                for task in work:
-                    task.cancel()
-                await asyncio.gather(*work, return_exceptions=True)
+            items = records.items(self._departures)
+            fed = feed(producer, source, items, answers, self.ledger)
+            await self._watch(view, answers, fed)
 
-    async def _watch(
-        self, view: View, answers: Answers, fed: asyncio.Task[None], read: asyncio.Task[None]
-    ) -> None:
-        self._started_at = moved_at = time.monotonic()
-        done = 0
-        while not (fed.done() and self.ledger.waiting == 0):
-            with suppress(TimeoutError):
-                async with asyncio.timeout(TICK_S):
-                    await asyncio.wait([read, *([] if fed.done() else [fed])], return_when="FIRST_COMPLETED")
-            for task in (fed, read):
-                if task.done():
-                    task.result()
-            now = time.monotonic()
-            self._supervisor.check(now)
-            snapshot = self._snapshot(now, answers.last_id)
-            view.update(snapshot)
-            if snapshot.done != done:
-                done, moved_at = snapshot.done, now
-            elif now - moved_at > STUCK_AFTER_S:
-                raise self._failure(f"nothing came out for {STUCK_AFTER_S:.0f} s")
+    async def _watch(self, view: View, answers: Answers, fed: Coroutine[Any, Any, None]) -> None:
+        started_at, stall = time.monotonic(), Stall()
+        async with _beside(fed, answers.read(), self._recovery.watch()) as tasks:
+            while not (tasks[0].done() and self.ledger.waiting == 0):
+                await _pause(tasks)
+                now = time.monotonic()
+                self._supervisor.check(now)
+                view.update(self._snapshot(now - started_at, answers))
+                if stall.check(now, (self.ledger.done, dict(self._recovery.remaining))):
+                    raise self._failure("nothing comes out any more")
 
-    def _snapshot(self, now: float, last_id: str) -> Snapshot:
+    def _snapshot(self, elapsed_s: float, answers: Answers) -> Snapshot:
         ledger = self.ledger
-        done = ledger.n_results + ledger.n_dead
-        self.elapsed_s = now - self._started_at
-        workers = [
+        self.elapsed_s = elapsed_s
+        self.workers = [
             WorkerLine(
                 worker.number,
                 worker.pid,
                 worker.partitions,
-                sum(ledger.settled(p) for p in worker.partitions or ()),
+                sum(ledger.done_in(p) for p in worker.partitions or ()),
                 sum(ledger.lag(p) for p in worker.partitions or ()),
+                self._recovery.remaining.get(worker.number, 0),
             )
             for worker in self._supervisor.workers
         ]
-        self.split = workers
         return Snapshot(
-            done=done,
-            total=self._total,
-            elapsed_s=self.elapsed_s,
-            rate=self._rate.mark(now, done),
-            day=date.fromisoformat(last_id[:10]) if last_id else None,
+            done=ledger.done,
+            total=records.n_records(len(self._departures)),
+            elapsed_s=elapsed_s,
+            rate=self._rate.mark(elapsed_s, ledger.done),
+            day=answers.day,
             rolling=self.score.rolling(),
             curve=self.score.curve,
-            workers=workers,
+            workers=self.workers,
             reasons=ledger.reasons,
-            last_letter=ledger.last_letter,
+            last_letter=next(reversed(ledger.letters.values()), None),
         )
 
     def _failure(self, what: str) -> HeadraceError:
-        tails = "\n".join(
-            f"worker {worker.number}: {worker.log_tail()}" for worker in self._supervisor.workers
+        workers = self._supervisor.workers
+        tails = "\n".join(f"worker {worker.number}: {worker.log_tail()}" for worker in workers)
+        return HeadraceError(
+            f"{what}: no change for {STALL_LIMIT_S:.0f} s",
+            why=f"the workers' logs end:\n{tails}",
+            fix=f"the whole logs: {workers[0].log_path.parent}",
         )
-        return HeadraceError(what, why=f"the workers' logs end:\n{tails}")
+
+
+@asynccontextmanager
+async def _beside(*work: Coroutine[Any, Any, None]) -> AsyncIterator[Sequence[asyncio.Task[None]]]:
+    """Run *work* beside the body, and no longer."""
+    tasks = [asyncio.create_task(one) for one in work]
+    try:
+        yield tasks
+    finally:
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+
+
+async def _pause(tasks: Sequence[asyncio.Task[None]]) -> None:
+    """Wait a tick, or until one of *tasks* fails; raise its error then."""
+    running = [task for task in tasks if not task.done()]
+    with suppress(TimeoutError):
+        async with asyncio.timeout(TICK_S):
+            await asyncio.wait(running, return_when=asyncio.FIRST_COMPLETED)
+    for task in tasks:
+        if task.done():
+            task.result()

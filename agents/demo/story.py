@@ -1,177 +1,149 @@
-"""What the demo says at its end: what happened, how good it was, whether the books balance, what to try."""
+"""What the demo says at its end: what happened, how good it was, whether the books balance."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from datetime import date
-from typing import Any
+from io import StringIO
 
-import msgspec
 from rich.console import Console
+from rich.constrain import Constrain
 from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
-from agents.demo.ledger import Ledger
-from agents.demo.panel import WorkerLine, reasons
-from agents.demo.score import WINDOW, Figures, Score
-
-TARGET = "agents.demo.flights_pipeline"
-FIRST = 1_000
-"""The models are young over this many answers."""
-
-
-class Period(msgspec.Struct, frozen=True):
-    """First and last day of the flights."""
-
-    first: date
-    last: date
-
-    def __str__(self) -> str:
-        return f"{self.first:%b} {self.first.day} to {self.last:%b} {self.last.day}, {self.last.year}"
-
-
-class Summary(msgspec.Struct, frozen=True, kw_only=True):
-    """The demo's result, as ``--json`` prints it."""
-
-    bootstrap: str
-    period: Period
-    events: int
-    results: int
-    dead_letters: int
-    duplicates: int
-    exact: bool
-    elapsed_s: float
-    events_per_s: float
-    reasons: dict[str, int]
-    figures: dict[str, dict[str, Any]]
-    workers: list[dict[str, Any]]
-    restarts: int
-
-
-def summarise(ledger: Ledger, score: Score, split: Sequence[WorkerLine], **facts: Any) -> Summary:
-    """Return the result of a run; *facts* are the fields that neither books nor score know."""
-    done = ledger.n_results + ledger.n_dead
-    elapsed_s = facts.pop("elapsed_s")
-    figures = {
-        "first": score.figures(0, FIRST),
-        "last": score.rolling(),
-        "all": score.figures(),
-    }
-    return Summary(
-        events=ledger.sent,
-        results=ledger.n_results,
-        dead_letters=ledger.n_dead,
-        duplicates=ledger.duplicates,
-        exact=ledger.balances,
-        elapsed_s=round(elapsed_s, 2),
-        events_per_s=round(done / elapsed_s, 1) if elapsed_s else 0.0,
-        reasons=dict(ledger.reasons),
-        figures={name: _rounded(found) for name, found in figures.items() if found},
-        workers=[
-            {"worker": w.number, "partitions": list(w.partitions or ()), "events": w.done} for w in split
-        ],
-        **facts,
-    )
-
-
-def _rounded(found: Figures) -> dict[str, Any]:
-    return {
-        "n": found.n,
-        "accuracy": round(found.accuracy, 4),
-        "majority_accuracy": round(found.majority_accuracy, 4),
-        "roc_auc": None if found.auc is None else round(found.auc, 4),
-    }
+from agents.demo.panel import WIDTH_MAX, plain_table
+from agents.demo.summary import FIRST, Share, Summary
 
 
 def tell(console: Console, found: Summary) -> None:
     """Print what happened."""
-    flights = found.events - found.dead_letters
     console.print("\n[bold]What happened[/]")
-    _say(
-        console,
-        f"{flights:,} flights of {found.period} went through Kafka in order of departure, "
-        f"{found.dead_letters} broken records among them: {found.elapsed_s:.1f} s, "
-        f"{found.events_per_s:,.0f} events/s.",
-    )
-    _say(
-        console,
-        "Each flight was predicted first and learned afterwards: late by more than 15 minutes, or not?",
-    )
-    shares = ", ".join(
-        f"worker {w['worker']} had {_listed(w['partitions'])} ({w['events']:,} events)" for w in found.workers
-    )
-    _say(console, f"The workers shared the log by partitions: {shares}.")
-    console.print()
-    console.print(_table(found))
-    console.print()
-    _books(console, found)
+    for sentence in (_stream(found), _task(found), _sharing(found)):
+        _say(console, sentence)
+    console.print("\n[bold]How good it was[/]")
+    _tell_figures(console, found)
+    console.print("\n[bold]The books[/]")
+    _tell_books(console, found)
 
 
-def _table(found: Summary) -> Table:
-    table = Table(box=None, pad_edge=False, padding=(0, 3, 0, 0), header_style="bold")
-    table.add_column("  landed flights", no_wrap=True)
+def _stream(found: Summary) -> str:
+    period = f"{_day(found.first_day)} to {_day(found.last_day)}"
+    if found.first_day == found.last_day:
+        period = _day(found.first_day)
+    broken = many(found.events - found.flights, "broken record")
+    return (
+        f"{many(found.flights, 'flight')} of {period}, {found.last_day.year}, went through "
+        f"Kafka in the order in which they left the gate, and {broken} among them: "
+        f"{found.events_per_s:,.0f} events/s for {found.elapsed_s:.1f} s."
+    )
+
+
+def _task(found: Summary) -> str:
+    landed = found.figures["all"].n if "all" in found.figures else 0
+    gone = found.predictions - landed
+    unlabelled = f" {many(gone, 'flight')} never arrived: predicted, not learned." if gone else ""
+    return (
+        "Of each flight, a logistic regression and a decision tree said whether it would arrive more than "
+        "15 minutes late. They saw what is known at the gate: carrier, route, time, and by how much it left "
+        "late, which tells most. Whether it did stands in the same event here; they were shown that after "
+        f"their answer, and learned from it.{unlabelled}"
+    )
+
+
+def _sharing(found: Summary) -> str:
+    shares = " and ".join(map(_share, found.workers))
+    died = ""
+    if found.restarts:
+        times = "once" if found.restarts == 1 else f"{found.restarts} times"
+        died = f" A worker died and was started again {times}; its models were rebuilt from the log."
+    return f"Each partition has its own models; in the end {shares}.{died}"
+
+
+def _share(share: Share) -> str:
+    if not share.partitions:
+        return f"worker {share.worker} held none"
+    held = ", ".join(map(str, share.partitions))
+    noun = "partition" if len(share.partitions) == 1 else "partitions"
+    return f"worker {share.worker} held {noun} {held} with {many(share.events, 'event')}"
+
+
+def _tell_figures(console: Console, found: Summary) -> None:
+    if not found.figures:
+        _say(console, "No flight of these has landed: there is nothing to compare with.")
+        return
+    table = plain_table()
+    table.add_column("landed flights", no_wrap=True, min_width=16)
     for name in ("accuracy", "majority baseline", "ROC AUC"):
-        table.add_column(name, justify="right")
-    names = {"first": f"the first {FIRST:,}", "last": f"the last {WINDOW:,}", "all": "all"}
-    for key, figures in found.figures.items():
-        auc = figures["roc_auc"]
-        title = f"all {figures['n']:,}" if key == "all" else names[key]
-        table.add_row(
-            f"  {title}",
-            f"{figures['accuracy']:.1%}",
-            f"{figures['majority_accuracy']:.1%}",
-            "-" if auc is None else f"{auc:.3f}",
+        table.add_column(name, justify="right", no_wrap=True)
+    for key, measured in found.figures.items():
+        if key == "all" or measured.n < found.figures["all"].n:
+            table.add_row(
+                f"{'all' if key == 'all' else f'the {key}'} {measured.n:,}",
+                f"{measured.accuracy:.1%}",
+                f"{measured.majority_accuracy:.1%}",
+                "-" if measured.roc_auc is None else f"{measured.roc_auc:.3f}",
+            )
+    _print_table(console, table)
+    _say(console, "The baseline says, each time, what was most frequent so far; its ROC AUC is 0.500.")
+    if found.learned_before:
+        _say(
+            console,
+            f"The topic held {many(found.learned_before, 'record')} before, and the models had learned "
+            f"those, perhaps the same flights: the first {FIRST:,} tell nothing about fresh models.",
         )
-    return table
 
 
-def _books(console: Console, found: Summary) -> None:
+def _tell_books(console: Console, found: Summary) -> None:
     mark = "[green]exact[/]" if found.exact else "[bold red]DOES NOT BALANCE[/]"
-    doubled = f", {found.duplicates} duplicates ignored" if found.duplicates else ""
     console.print(
-        f"  {found.events:,} records in = {found.results:,} predictions + "
-        f"{found.dead_letters} dead letters   {mark}{doubled}",
+        f"  {many(found.events, 'record')} in = {many(found.predictions, 'prediction')} + "
+        f"{many(found.dead_letters, 'dead letter')}   {mark}",
         soft_wrap=True,
     )
-    console.print(f"  dead letters by reason: {reasons(found.reasons) or 'none'}", soft_wrap=True)
-    if found.restarts:
-        console.print(f"  workers that died and were started again: {found.restarts}")
+    if found.duplicates:
+        _say(console, f"{many(found.duplicates, 'answer')} came twice, byte for byte the same.")
+    if found.foreign:
+        _say(console, f"Not counted: answers to {many(found.foreign, 'record')} of another program.")
+    for sentence in found.wrong[:5]:
+        _say(console, f"wrong: {sentence}")
+    if found.letters:
+        table = plain_table()
+        table.add_column("dead letters", justify="right")
+        table.add_column("reason")
+        table.add_column("for example", overflow="fold")
+        for letters in found.letters:
+            table.add_row(str(letters.n), letters.reason, Text(letters.example))
+        _print_table(console, table)
 
 
-def next_steps(console: Console, bootstrap: str | None) -> None:
-    """Print commands to try; *bootstrap* is that of a Kafka that stays, ``None`` if it went."""
-    console.print("\n[bold]Try[/]" if bootstrap is None else "\n[bold]Try, in another terminal[/]")
-    for command, why in _gone() if bootstrap is None else _stays(bootstrap):
-        console.print(f"  {command}", soft_wrap=True, markup=False, highlight=False, end="")
-        console.print(f"   [dim]# {why}[/]", soft_wrap=True)
-
-
-def _gone() -> list[tuple[str, str]]:
-    return [
-        ("headrace demo --keep", "the same, and Kafka stays up to look at"),
-        ("headrace init my-app", "a project of your own"),
-        ("headrace --help", "everything else"),
-    ]
-
-
-def _stays(bootstrap: str) -> list[tuple[str, str]]:
-    at = f"--bootstrap {bootstrap}"
-    return [
-        (f"headrace tail flights.predictions -n 3 {at}", "the newest results"),
-        (f"headrace status {TARGET} {at}", "who works on what, and the lag"),
-        (f"headrace dead ls {TARGET} {at}", "what could not be processed, and why"),
-        (f"headrace topics ls {at}", "all topics"),
-        (f"kcat -C -b {bootstrap} -t flights.predictions -o -1 -e", "any Kafka client will do"),
-    ]
+def _print_table(console: Console, table: Table) -> None:
+    """Print *table*: folded where the terminal ends, or each row on one line for programs."""
+    if console.is_terminal:
+        console.print(_indented(table))
+        return
+    wide = Console(file=StringIO(), width=200)
+    with wide.capture() as captured:
+        wide.print(table)
+    for row in captured.get().splitlines():
+        _say(console, row.rstrip())
 
 
 def _say(console: Console, text: str) -> None:
+    """Print *text*: wrapped for people, on one line for programs."""
     if console.is_terminal:
-        console.print(Padding(Text(text), (0, 0, 0, 2)))
+        console.print(_indented(Text(text)))
     else:
         console.print(f"  {text}", markup=False, soft_wrap=True)
 
 
-def _listed(partitions: Sequence[int]) -> str:
-    return " and ".join(map(str, partitions)) if partitions else "none"
+def _indented(content: Table | Text) -> Constrain:
+    return Constrain(Padding(content, (0, 0, 0, 2)), WIDTH_MAX)
+
+
+def many(n: int, noun: str) -> str:
+    """Return *n* and its noun, in the plural where it has one."""
+    return f"{n:,} {noun}" if n == 1 else f"{n:,} {noun}s"
+
+
+def _day(day: date) -> str:
+    return f"{day:%b} {day.day}"

@@ -2,71 +2,106 @@
 
 from __future__ import annotations
 
+import copyreg
 import hashlib
 import random
+import types
+from collections.abc import Iterable
 from typing import Any
 
 import numpy as np
 from river import proba
 
+_NAMED = (type, types.FunctionType, types.ModuleType)
+_CALLS = (types.MethodType, types.BuiltinFunctionType)
+
 
 def digest(state: object) -> str:
     """Return the SHA-256 of the structure of *state*: equal states, equal digests.
 
-    Floats count by their bits, sets and dicts of attributes regardless of order; the generator that
-    ``proba.Gaussian`` owns and never uses for predictions does not count. Object identity, pickle memo and
-    hash seed do not matter.
+    Floats count by their bits, dicts and lists in their order, sets and attributes regardless of it;
+    functions and classes count by name. The generator that ``proba.Gaussian`` owns and never uses for
+    predictions does not count. Addresses, pickling and the hash seed do not matter.
     """
     sha = hashlib.sha256()
-    _walk(state, sha.update, {})
+    numbers: dict[int, int] = {}
+    alive: list[object] = []  # an id tells objects apart only while they live
+    waiting: list[Any] = [state]
+    while waiting:
+        part = waiting.pop()
+        if (text := _scalar(part)) is not None:
+            sha.update(text.encode(errors="surrogatepass"))
+            continue
+        if not isinstance(part, tuple | frozenset):  # values: Python itself shares equal ones at will
+            if id(part) in numbers:
+                sha.update(f"@{numbers[id(part)]};".encode())
+                continue
+            numbers[id(part)] = len(numbers)
+            alive.append(part)
+        head, children = _opened(part)
+        sha.update(head)
+        waiting += reversed(children)
     return sha.hexdigest()
 
 
-def _walk(part: Any, put: Any, seen: dict[int, int]) -> None:
+def _scalar(part: Any) -> str | None:
+    """Return the text of a part that has nothing inside, or ``None``."""
+    if isinstance(part, float):
+        return f"f:{float(part).hex()};"
     if part is None or isinstance(part, bool | int | str | bytes):
-        put(f"{type(part).__name__}:{part!r};".encode())
-    elif isinstance(part, float):
-        put(f"f:{float(part).hex()};".encode())
-    elif id(part) in seen:
-        put(f"@{seen[id(part)]};".encode())
-    else:
-        seen[id(part)] = len(seen)
-        _walk_object(part, put, seen)
+        return f"{type(part).__name__}:{part!r};"
+    if isinstance(part, _NAMED):
+        module = getattr(part, "__module__", "")
+        return f"{module}.{getattr(part, '__qualname__', part.__name__)};"
+    return None
 
 
-def _walk_object(part: Any, put: Any, seen: dict[int, int]) -> None:
+def _opened(part: Any) -> tuple[bytes, list[Any]]:
+    """Return what *part* is and what is inside, in an order that is always the same."""
     kind = f"{type(part).__module__}.{type(part).__qualname__}"
-    if isinstance(part, np.ndarray):
-        put(f"{kind}:{part.dtype}:{part.shape};".encode() + part.tobytes())
-    elif isinstance(part, random.Random):
-        put(repr(part.getstate()).encode())
-    elif isinstance(part, type) or (callable(part) and hasattr(part, "__qualname__")):
-        put(f"{part.__module__}.{part.__qualname__};".encode())
-    elif isinstance(part, dict):
-        put(f"{kind}({len(part)};".encode())
-        for key, value in part.items():
-            _walk(key, put, seen)
-            _walk(value, put, seen)
-    elif isinstance(part, set | frozenset):
-        put(f"{kind}{sorted(map(repr, part))};".encode())
-    elif isinstance(part, list | tuple):
-        put(f"{kind}({len(part)};".encode())
-        for value in part:
-            _walk(value, put, seen)
-    else:
-        put(f"{kind};".encode())
-        _walk_reduced(part, put, seen)
-
-
-def _walk_reduced(part: Any, put: Any, seen: dict[int, int]) -> None:
+    if (content := _content(part)) is not None:
+        return f"{kind}:".encode() + content, []
+    if isinstance(part, _CALLS):
+        return f"{kind}:{part.__qualname__};".encode(), [part.__self__]
     if isinstance(part, proba.Gaussian):
-        _walk({k: v for k, v in sorted(vars(part).items()) if k != "_rng"}, put, seen)
-        return
-    reduced = part.__reduce_ex__(4)
+        return _listed(kind, {k: v for k, v in vars(part).items() if k != "_rng"})
+    if isinstance(part, dict):
+        return _listed(kind, getattr(part, "__dict__", {}), pairs=part.items())
+    if isinstance(part, list | tuple):
+        return _listed(kind, getattr(part, "__dict__", {}), items=part)
+    return _reduced(kind, part)
+
+
+def _content(part: Any) -> bytes | None:
+    """Return all that is in *part*, where that is quickly said."""
+    if isinstance(part, np.ndarray) and not part.dtype.hasobject:
+        return f"{part.dtype}:{part.shape};".encode() + part.tobytes()
+    if isinstance(part, random.Random):
+        return f"{part.getstate()!r};".encode()
+    if isinstance(part, set | frozenset):
+        return f"{sorted(map(digest, part))};".encode()
+    return None
+
+
+def _reduced(kind: str, part: Any) -> tuple[bytes, list[Any]]:
+    """Take *part* apart as pickle does."""
+    reducer = copyreg.dispatch_table.get(type(part))
+    reduced = reducer(part) if reducer else part.__reduce_ex__(4)
     if isinstance(reduced, str):
-        put(reduced.encode())
-        return
-    for piece in reduced[1:3]:
-        _walk(piece, put, seen)
-    for items in reduced[3:5]:
-        _walk(None if items is None else list(items), put, seen)
+        return f"{kind}:{reduced};".encode(), []
+    arguments, state, items, pairs = (*reduced[1:5], None, None, None)[:4]
+    attributes = state if isinstance(state, dict) else {"": state}
+    return _listed(kind, attributes, items=[*arguments, *(items or ())], pairs=pairs or ())
+
+
+def _listed(
+    kind: str,
+    attributes: dict[str, Any],
+    *,
+    items: Iterable[Any] = (),
+    pairs: Iterable[tuple[Any, Any]] = (),
+) -> tuple[bytes, list[Any]]:
+    items, pairs = list(items), list(pairs)
+    head = f"{kind}({len(attributes)},{len(items)},{len(pairs)};"
+    named = [x for pair in sorted(attributes.items(), key=lambda a: str(a[0])) for x in pair]
+    return head.encode(), [*named, *items, *(x for pair in pairs for x in pair)]

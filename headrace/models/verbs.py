@@ -7,23 +7,21 @@ from math import isfinite
 from typing import Any, Literal, NamedTuple, TypeAlias
 
 from river import base, compose
+from river.active.base import ActiveLearningClassifier
 from river.base import anomaly_detector as anomaly
 
+from headrace.models.labels import plain, text_of
+from headrace.models.straight import straight
 from schemas.results import Answer
 
 Task: TypeAlias = Literal["classification", "regression", "anomaly", "clustering"]
 Features: TypeAlias = dict[Hashable, Any]
 
-
 _KINDS: tuple[tuple[type | tuple[type, ...], Task], ...] = (
     (base.Classifier, "classification"),
     (base.Regressor, "regression"),
     (
-        (
-            anomaly.AnomalyDetector,
-            anomaly.SupervisedAnomalyDetector,
-            anomaly.AnomalyFilter,
-        ),
+        (anomaly.AnomalyDetector, anomaly.SupervisedAnomalyDetector, anomaly.AnomalyFilter),
         "anomaly",
     ),
     (base.Clusterer, "clustering"),
@@ -33,78 +31,86 @@ _KINDS: tuple[tuple[type | tuple[type, ...], Task], ...] = (
 class Verbs(NamedTuple):
     """One model, ready for the fold: ``answer(x, y)`` before ``learn(x, y)``.
 
-    Both raise whatever the model raises; `answer` also raises `ValueError` on a number that is not finite.
+    Both raise whatever the model raises; `answer` also raises `ValueError` on a number that is not finite
+    and on a label that JSON cannot carry.
     """
 
     answer: Callable[[Features, Any], Answer]
     learn: Callable[[Features, Any], None]
 
 
-def task_of(model: base.Estimator) -> Task | None:
-    """Return what *model* is for, or ``None`` if river has no such task here."""
+def task_of(model: object) -> Task | None:
+    """Return what *model* is for, or ``None`` if it answers in a way headrace does not know."""
     last = last_step(model)
+    if isinstance(last, compose.Pipeline | ActiveLearningClassifier):  # has no step; answers with a pair
+        return None
     for kind, task in _KINDS:
         if isinstance(last, kind):
             return task
     return None
 
 
-def last_step(model: base.Estimator) -> base.Estimator:
+def last_step(model: Any) -> Any:
     """Return the estimator at the end of a river pipeline, or *model* itself."""
-    while isinstance(model, compose.Pipeline):
+    while isinstance(model, compose.Pipeline) and model.steps:
         model = next(reversed(model.steps.values()))
     return model
 
 
 def needs_label(model: base.Estimator) -> bool:
     """Return whether *model* learns only from events that carry a label."""
-    return bool(getattr(model, "_supervised", True)) or _is_supervised_detector(model)
+    return bool(getattr(model, "_supervised", True)) or is_supervised_detector(model)
 
 
 def verbs_of(model: base.Estimator, task: Task) -> Verbs:
     """Return how to ask and teach *model*, by *task*."""
-    learn: Callable[[Features, Any], None] = model.learn_one  # type: ignore[attr-defined]
+    bound = straight(model)
+    learn: Callable[[Features, Any], None] = bound.learn_one
     if not needs_label(model):
-        learn = _unlabelled(model.learn_one)  # type: ignore[attr-defined]
-    return Verbs(_ASKERS[task](model), learn)
+        learn = _unlabelled(bound.learn_one)
+    return Verbs(_ASKERS[task](model, bound), learn)
 
 
-def _unlabelled(
-    learn_one: Callable[[Features], None],
-) -> Callable[[Features, Any], None]:
+def _unlabelled(learn_one: Callable[[Features], None]) -> Callable[[Features, Any], None]:
     def learn(x: Features, y: Any) -> None:
         learn_one(x)
 
     return learn
 
 
-def _ask_classifier(model: Any) -> Callable[[Features, Any], Answer]:
+def _ask_classifier(model: Any, bound: Any) -> Callable[[Features, Any], Answer]:
     if not gives_probabilities(model):
-        return _ask_label(model)
-    predict_proba_one = model.predict_proba_one
+        return _ask_label(bound)
+    predict_proba_one = bound.predict_proba_one
+    decide = bound.predict_one if _decides_itself(model) else None
 
     def answer(x: Features, y: Any) -> Answer:
-        probabilities = predict_proba_one(x)
         best, highest, named = None, -1.0, {}
-        for label, p in probabilities.items():
+        for label, p in predict_proba_one(x).items():
             if not isfinite(p):
                 raise ValueError(f"probability of {label!r} is {p}")
-            named[_TEXT.get(label) or str(label)] = p
             if p > highest:
                 best, highest = label, p
-        return Answer(best, named or None)
+            # Two comparisons for the common labels are several times cheaper than any call.
+            text = "true" if label is True else "false" if label is False else text_of(label)
+            named[text] = p if p.__class__ is float else float(p)
+        if decide is not None:
+            best = decide(x)
+        return Answer(best if best is True or best is False else plain(best), named or None)
 
     return answer
 
 
-# A dict look-up is several times cheaper than str(), and JSON writes true, not True.
-_TEXT = {True: "true", False: "false"}
-
-
 def gives_probabilities(model: Any) -> bool:
-    """Return whether a classifier has `predict_proba_one`, by asking a fresh one."""
+    """Return whether a classifier has `predict_proba_one`; *model* itself is not touched.
+
+    A wrapper has the method and passes the call on, so only a call tells. It goes to a fresh clone: some
+    models draw random numbers, or grow their first trees, when they are asked.
+    """
+    if type(last_step(model)).predict_proba_one is base.Classifier.predict_proba_one:
+        return False
     try:
-        model.predict_proba_one({})
+        model.clone().predict_proba_one({})
     except NotImplementedError:
         return False
     except Exception:  # noqa: BLE001 - it has the verb; the empty event is what it cannot take
@@ -112,17 +118,23 @@ def gives_probabilities(model: Any) -> bool:
     return True
 
 
-def _ask_label(model: Any) -> Callable[[Features, Any], Answer]:
-    predict_one = model.predict_one
+def _decides_itself(model: Any) -> bool:
+    """Return whether the user's own class says which label wins, for example by a threshold."""
+    decides = type(last_step(model)).predict_one
+    return not str(decides.__module__).startswith("river.")
+
+
+def _ask_label(bound: Any) -> Callable[[Features, Any], Answer]:
+    predict_one = bound.predict_one
 
     def answer(x: Features, y: Any) -> Answer:
-        return Answer(predict_one(x))
+        return Answer(plain(predict_one(x)))
 
     return answer
 
 
-def _ask_regressor(model: Any) -> Callable[[Features, Any], Answer]:
-    predict_one = model.predict_one
+def _ask_regressor(_: Any, bound: Any) -> Callable[[Features, Any], Answer]:
+    predict_one = bound.predict_one
 
     def answer(x: Features, y: Any) -> Answer:
         value = predict_one(x)
@@ -135,21 +147,28 @@ def _ask_regressor(model: Any) -> Callable[[Features, Any], Answer]:
     return answer
 
 
-def _is_supervised_detector(model: base.Estimator) -> bool:
+def is_supervised_detector(model: base.Estimator) -> bool:
+    """Return whether *model* scores a label, and so learns from labels."""
     detector = last_step(model)
     while isinstance(detector, anomaly.AnomalyFilter):
-        detector = detector.anomaly_detector
+        detector = last_step(detector.anomaly_detector)
     return isinstance(detector, anomaly.SupervisedAnomalyDetector)
 
 
-def _ask_detector(model: Any) -> Callable[[Features, Any], Answer]:
-    classify = getattr(last_step(model), "classify", None)
-    supervised = _is_supervised_detector(model)
+def gives_verdict(model: base.Estimator) -> bool:
+    """Return whether an anomaly detector says, beside its score, if the event is an anomaly."""
+    return hasattr(last_step(model), "classify")
+
+
+def _ask_detector(model: Any, bound: Any) -> Callable[[Features, Any], Answer]:
+    classify = last_step(model).classify if gives_verdict(model) else None
+    supervised = is_supervised_detector(model)
+    score_one: Callable[..., float] = _score_of_label(model) if supervised else bound.score_one
 
     def answer(x: Features, y: Any) -> Answer:
         if supervised and y is None:
             return Answer()
-        score = float(model.score_one(x, y) if supervised else model.score_one(x))
+        score = float(score_one(x, y) if supervised else score_one(x))
         if not isfinite(score):
             raise ValueError(f"anomaly score is {score}")
         return Answer(None if classify is None else bool(classify(score)), score=score)
@@ -157,8 +176,21 @@ def _ask_detector(model: Any) -> Callable[[Features, Any], Answer]:
     return answer
 
 
-def _ask_clusterer(model: Any) -> Callable[[Features, Any], Answer]:
-    predict_one = model.predict_one
+def _score_of_label(model: Any) -> Callable[[Features, Any], float]:
+    """Return how to score a label: river's `Pipeline.score_one` does not pass it on."""
+    score_one: Callable[[Features, Any], float] = last_step(model).score_one
+    if not isinstance(model, compose.Pipeline):
+        return score_one
+    transform_one = model.transform_one  # of all steps but the last, which is no transformer
+
+    def score(x: Features, y: Any) -> float:
+        return score_one(transform_one(x), y)
+
+    return score
+
+
+def _ask_clusterer(_: Any, bound: Any) -> Callable[[Features, Any], Answer]:
+    predict_one = bound.predict_one
 
     def answer(x: Features, y: Any) -> Answer:
         cluster = predict_one(x)
@@ -167,7 +199,8 @@ def _ask_clusterer(model: Any) -> Callable[[Features, Any], Answer]:
     return answer
 
 
-_ASKERS: dict[Task, Callable[[Any], Callable[[Features, Any], Answer]]] = {
+# Each takes the model, to look at, and what to call.
+_ASKERS: dict[Task, Callable[[Any, Any], Callable[[Features, Any], Answer]]] = {
     "classification": _ask_classifier,
     "regression": _ask_regressor,
     "anomaly": _ask_detector,

@@ -9,6 +9,9 @@ from typing import Any
 import pytest
 import yaml
 
+from agents import project
+from headrace import __version__
+from headrace.loading import load_pipeline
 from headrace.settings import Settings
 from streams.jars import KAFKA_VERSION
 
@@ -23,6 +26,37 @@ SECRET = re.compile(r"password|passwd|secret|token", re.IGNORECASE)
 def instructions(keyword: str) -> list[str]:
     """Return the arguments of every *keyword* line of the Dockerfile."""
     return re.findall(rf"^{keyword} (.+)$", DOCKERFILE, re.MULTILINE)
+
+
+def test_ours_and_that_of_a_new_project_are_made_of_one_template() -> None:
+    (target,) = {SERVICES[name]["command"][-1] for name in ["topics", *WORKERS]}
+    image = f"build: .\n  image: headrace:{__version__}"
+
+    assert (ROOT / "docker-compose.yml").read_text("utf-8") == project.compose(
+        "headrace", target, image, "docker compose up --build"
+    )
+    assert load_pipeline(target).name == "flights"
+
+
+def test_that_of_a_new_project_runs_its_own_pipeline_and_is_like_ours_otherwise() -> None:
+    files = project.contents("my-app", "classify")
+    theirs = yaml.safe_load(files["docker-compose.yml"])
+    assert theirs["name"] == "my-app"
+
+    for name, ours in SERVICES.items():
+        service = dict(theirs["services"][name])
+        if name in ["topics", *WORKERS]:
+            mounts = service.pop("volumes")
+            assert [mount.split(":")[0].removeprefix("./") for mount in mounts] == [
+                "pipelines",
+                "headrace.toml",
+            ]
+            assert all(mount.endswith(":ro") for mount in mounts)
+            assert service.pop("command") == [*ours["command"][:-1], "pipelines.my_app"]
+        assert service == {key: value for key, value in ours.items() if key in service}
+        assert set(ours) - set(service) <= {"build", "command"}
+    assert theirs["volumes"] == COMPOSE["volumes"]
+    assert files["deploy/prometheus.yml"] == (ROOT / "deploy/prometheus.yml").read_text("utf-8")
 
 
 def test_two_workers_share_one_kafka() -> None:

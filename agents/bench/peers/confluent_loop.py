@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from common import PARTITIONS, Clock, arguments, step_of
+from common import FETCH_WAIT_MS, PARTITIONS, Clock, arguments, step_of
 from confluent_kafka import Consumer, Producer
 
 
@@ -10,7 +10,12 @@ def main() -> None:
     """Work until all events asked for are done and acknowledged."""
     asked = arguments()
     consumer = Consumer(
-        {"bootstrap.servers": asked.bootstrap, "group.id": asked.group, "auto.offset.reset": "earliest"}
+        {
+            "bootstrap.servers": asked.bootstrap,
+            "group.id": asked.group,
+            "auto.offset.reset": "earliest",
+            "fetch.wait.max.ms": FETCH_WAIT_MS,
+        }
     )
     producer = Producer(
         {"bootstrap.servers": asked.bootstrap, "acks": "all", "queue.buffering.max.messages": 1_000_000}

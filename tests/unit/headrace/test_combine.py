@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from fractions import Fraction
 from typing import Any
 
 import numpy as np
 import pytest
-from hypothesis import assume, given
+from hypothesis import assume, example, given
 from hypothesis import strategies as st
 
 from headrace import First, Mean, Vote
@@ -53,6 +54,31 @@ def test_a_soft_vote_is_the_argmax_of_the_mean_probabilities(rows: list[list[int
 
     assert answer.probability == pytest.approx(dict(zip(LABELS, mean, strict=True)))
     assert answer.prediction == LABELS[int(np.argmax(mean))]
+
+
+def test_a_label_that_is_nobodys_first_choice_can_win_a_soft_vote() -> None:
+    answers = likely([0.51, 0.49, 0.0], [0.0, 0.49, 0.51])
+
+    assert Vote("soft")(answers).prediction == "b"
+
+
+@pytest.mark.parametrize("labels", [(True, False, True), (1, 2, 3), (0.5, 1.0, 1e22), ("1", "true", "é")])
+def test_the_winner_has_the_type_of_the_other_labels(labels: tuple[Any, Any, Any]) -> None:
+    a, b, c = (str(label).lower() if isinstance(label, bool) else str(label) for label in labels)
+    answers = {"m": Answer(labels[0], {a: 0.51, b: 0.49}), "n": Answer(labels[2], {c: 0.51, b: 0.49})}
+    if a == c:  # two bools cannot both lose to a third
+        answers = {"m": Answer(labels[0], {a: 0.4, b: 0.6})}
+
+    winner = Vote("soft")(answers).prediction
+
+    assert winner == labels[1]
+    assert type(winner) is type(labels[1])
+
+
+def test_labels_of_several_types_keep_theirs() -> None:
+    answers = {"m": Answer(1, {"1": 0.51, "b": 0.49}), "n": Answer(2, {"2": 0.51, "b": 0.49})}
+
+    assert Vote("soft")(answers).prediction == "b"
 
 
 def test_a_soft_vote_takes_a_model_without_probabilities_as_certain() -> None:
@@ -111,6 +137,19 @@ def test_the_mean_is_over_the_models_that_answered(values: list[float], missing:
     assert answer.score is None
 
 
+@given(st.lists(st.floats(allow_nan=False, allow_infinity=False), min_size=1, max_size=7))
+@example([1.7976931348623157e308] * 3)
+@example([1.7976931348623157e308, 1.7976931348623157e308, -1.7976931348623157e308])
+def test_the_mean_of_finite_numbers_is_finite_and_exact_enough(values: list[float]) -> None:
+    exact = sum(map(Fraction, values)) / len(values)
+    largest = max(map(abs, values))
+
+    mean = Mean()(labelled(*values)).prediction
+
+    assert isinstance(mean, float)
+    assert abs(Fraction(mean) - exact) <= Fraction(largest) * Fraction(1, 10**12) + Fraction(1, 10**300)
+
+
 @given(numbers)
 def test_scores_have_a_mean_of_their_own(values: list[float]) -> None:
     answer = Mean()({f"m{i}": Answer(score=value) for i, value in enumerate(values)})
@@ -132,6 +171,8 @@ def test_the_first_answer_is_that_of_the_first_model_that_has_one() -> None:
     assert First()({}) == Answer()
 
 
-@pytest.mark.parametrize(("combine", "text"), [(First(), "First()"), (Mean(), "Mean()"), (Vote(), "Vote('soft')")])
+@pytest.mark.parametrize(
+    ("combine", "text"), [(First(), "First()"), (Mean(), "Mean()"), (Vote(), "Vote('soft')")]
+)
 def test_a_combine_prints_as_it_is_written(combine: Any, text: str) -> None:
     assert repr(combine) == text

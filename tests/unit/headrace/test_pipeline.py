@@ -3,13 +3,32 @@
 from __future__ import annotations
 
 import itertools
+import random
 from collections.abc import Callable
-from typing import Any
+from typing import Any, Literal
 
 import msgspec
 import pytest
-from river import anomaly, base, cluster, compose, ensemble, forest, linear_model, model_selection
-from river import bandit, metrics, multioutput, naive_bayes, neighbors, optim, preprocessing, tree
+from river import (
+    active,
+    anomaly,
+    bandit,
+    base,
+    cluster,
+    compose,
+    ensemble,
+    forest,
+    linear_model,
+    metrics,
+    model_selection,
+    multiclass,
+    multioutput,
+    naive_bayes,
+    neighbors,
+    optim,
+    preprocessing,
+    tree,
+)
 
 from headrace import DeclarationError, Event, First, Limits, Mean, Pipeline, Topic, Vote
 
@@ -70,7 +89,8 @@ def test_the_label_carries_the_version() -> None:
         (Topic("a b", Payment), "'a b' is not valid as a topic name", "for example"),
         (Topic("payments", dict), "must be a msgspec Struct, got <class 'dict'>", "headrace.Event"),  # type: ignore[arg-type]
         (Topic("payments", Payment("a", 1.0)), "must be a msgspec Struct", "headrace.Event"),  # type: ignore[arg-type]
-        (Topic("payments", Payment, partitions=0), "partitions must be 1 to 10,000, got 0", ""),
+        (Topic("payments", Payment, partitions=0), "partitions must be 1 to 10,000, got 0", "partitions=4"),
+        (Topic("payments", Payment, partitions="4"), "partitions must be 1 to 10,000, got '4'", ""),  # type: ignore[arg-type]
         (Topic("payments", Payment, partitions=10_001), "partitions must be 1 to 10,000", ""),
         (Topic("payments", Payment, key="card"), "Payment has no field 'card'", "correct the name"),
         (Topic("payments", msgspec.defstruct("Odd", ["is_fraud"])), "Odd has no field 'id'", "add the field"),
@@ -84,6 +104,15 @@ def test_a_source_that_cannot_be_read_is_refused(source: Any, said: str, fix: st
     assert fault.argument == "source"
     assert said in fault.what
     assert fix in fault.fix
+
+
+def test_an_event_type_with_a_name_that_means_nothing_is_refused() -> None:
+    local: Any = type("Local", (Event,), {"__annotations__": {"amount": "Nowhere"}, "__module__": __name__})
+
+    fault = fault_of(source=Topic("payments", local), target=None)
+
+    assert fault.argument == "source"
+    assert "Nowhere" in fault.why
 
 
 def test_a_field_of_the_wrong_type_is_named() -> None:
@@ -100,6 +129,9 @@ def test_a_field_of_the_wrong_type_is_named() -> None:
         ({"features": ["amount", "is_fraud"]}, "features", "'is_fraud' is the target"),
         ({"features": ["id"]}, "features", "'id'"),
         ({"features": "amount"}, "features", "'amount'"),
+        ({"features": 3}, "features", "expected a list of field names, got 3"),
+        ({"features": [3]}, "features", "Payment has no field 3"),
+        ({"target": 3}, "target", "Payment has no field 3"),
     ],
 )
 def test_a_target_or_feature_that_cannot_be_used_is_refused(
@@ -109,6 +141,13 @@ def test_a_target_or_feature_that_cannot_be_used_is_refused(
 
     assert fault.argument == argument
     assert said in fault.what
+    assert fault.fix
+
+
+def test_features_may_be_any_list_of_names() -> None:
+    assert declare(features=["amount"]).features == ("amount",)
+    assert declare(features=("age", "amount")).features == ("age", "amount")
+    assert declare().features is None
 
 
 def test_a_missing_field_is_answered_with_those_there_are() -> None:
@@ -124,6 +163,63 @@ def test_free_features_are_no_label() -> None:
     assert fault_of(source=source).argument == "target"
 
 
+def labelled(kind: Any) -> Topic:
+    return Topic("payments", msgspec.defstruct("Odd", [("id", str), ("amount", float), ("y", kind)]))
+
+
+@pytest.mark.parametrize("kind", [str, str | None, Literal["low", "high"], Literal["low", 1], int | str])
+@pytest.mark.parametrize(
+    ("factory", "said"),
+    [
+        (linear_model.LinearRegression, "learns numbers"),
+        (anomaly.GaussianScorer, "learns numbers"),
+        (linear_model.LogisticRegression, "knows only True and False"),
+        (lambda: preprocessing.StandardScaler() | linear_model.ALMAClassifier(), "knows only True and False"),
+        (
+            lambda: ensemble.BaggingClassifier(linear_model.LogisticRegression(), seed=7),
+            "knows only True and False",
+        ),
+    ],
+)
+def test_a_text_is_no_label_for_a_model_that_cannot_learn_it(
+    kind: Any, factory: Callable[[], Any], said: str
+) -> None:
+    fault = fault_of(source=labelled(kind), target="y", models=factory)
+
+    assert fault.argument == "target"
+    assert "'y' holds text" in fault.what
+    assert said in fault.what
+    assert fault.fix
+
+
+@pytest.mark.parametrize("kind", [bool, int, float, bool | None, Literal[0, 1]])
+@pytest.mark.parametrize("factory", [linear_model.LinearRegression, linear_model.LogisticRegression])
+def test_a_number_is_a_label_for_any_model(kind: Any, factory: Callable[[], Any]) -> None:
+    assert declare(source=labelled(kind), target="y", models=factory).target == "y"
+
+
+@pytest.mark.parametrize(
+    "factory",
+    [
+        naive_bayes.GaussianNB,
+        tree.HoeffdingTreeClassifier,
+        lambda: multiclass.OneVsRestClassifier(linear_model.LogisticRegression()),
+        lambda: preprocessing.StandardScaler() | multiclass.OneVsOneClassifier(linear_model.Perceptron()),
+        lambda: ensemble.AdaBoostClassifier(
+            preprocessing.StandardScaler() | tree.HoeffdingTreeClassifier(), seed=7
+        ),
+        lambda: ensemble.VotingClassifier([naive_bayes.GaussianNB(), tree.HoeffdingTreeClassifier()]),
+        lambda: model_selection.BanditClassifier(
+            [naive_bayes.GaussianNB(), tree.HoeffdingTreeClassifier()],
+            metric=metrics.Accuracy(),
+            policy=bandit.EpsilonGreedy(epsilon=0.1, decay=0.0, seed=7),
+        ),
+    ],
+)
+def test_a_text_is_a_label_for_a_classifier_of_many_classes(factory: Callable[[], Any]) -> None:
+    assert declare(source=labelled(str), target="y", models=factory).task == "classification"
+
+
 @pytest.mark.parametrize(
     "models",
     [
@@ -135,6 +231,9 @@ def test_free_features_are_no_label() -> None:
         {"one": None},
         None,
         [naive_bayes.GaussianNB],
+        [],
+        3,
+        "GaussianNB",
     ],
 )
 def test_anything_but_a_factory_is_refused(models: Any) -> None:
@@ -154,7 +253,10 @@ def test_a_model_needs_a_short_plain_name(name: Any) -> None:
 
 
 def test_no_model_at_all_is_refused() -> None:
-    assert fault_of(models={}).what == "models: at least one model is needed"
+    fault = fault_of(models={})
+
+    assert fault.what == "models: at least one model is needed"
+    assert fault.fix
 
 
 @pytest.mark.parametrize(
@@ -165,7 +267,16 @@ def test_no_model_at_all_is_refused() -> None:
         (lambda: None, "NoneType is no model"),
         (lambda: naive_bayes.GaussianNB, "is no model"),
         (preprocessing.StandardScaler, "StandardScaler is no model"),
-        (lambda: multioutput.ClassifierChain(linear_model.LogisticRegression()), "ClassifierChain is no model"),
+        (dict, "dict is no model"),
+        (compose.Pipeline, "Pipeline is no model"),
+        (
+            lambda: active.EntropySampler(linear_model.LogisticRegression(), seed=7),
+            "EntropySampler is no model",
+        ),
+        (
+            lambda: multioutput.ClassifierChain(linear_model.LogisticRegression()),
+            "ClassifierChain is no model",
+        ),
     ],
 )
 def test_a_factory_that_makes_no_model_is_refused(factory: Callable[..., Any], said: str) -> None:
@@ -178,6 +289,30 @@ def test_a_factory_that_makes_no_model_is_refused(factory: Callable[..., Any], s
 ONE_MODEL = naive_bayes.GaussianNB()
 ONE_SCALER = preprocessing.StandardScaler()
 ONE_OPTIMIZER = optim.Adam()
+ONE_UNION = compose.TransformerUnion(preprocessing.StandardScaler(), preprocessing.MinMaxScaler())
+ONE_GENERATOR = random.Random(7)
+
+
+class Lottery(base.Classifier):
+    """A user's own model: draws from what it is given."""
+
+    def __init__(self, chance: Any) -> None:
+        self.chance = chance
+
+    def learn_one(self, x: Any, y: Any) -> None: ...
+
+    def predict_one(self, x: Any) -> Any:
+        return self.chance.random() > 0.5
+
+
+class Forgetful(base.Classifier):
+    """A user's own model with a classic mistake: the default is one list for all."""
+
+    def __init__(self, seen: list[Any] = []) -> None:  # noqa: B006 - the mistake
+        self.seen = seen
+
+    def learn_one(self, x: Any, y: Any) -> None:
+        self.seen.append(y)
 
 
 @pytest.mark.parametrize(
@@ -186,10 +321,13 @@ ONE_OPTIMIZER = optim.Adam()
         lambda: ONE_MODEL,
         lambda: ONE_SCALER | naive_bayes.GaussianNB(),
         lambda: ensemble.BaggingClassifier(ONE_MODEL, seed=7),
+        lambda: ensemble.VotingClassifier([naive_bayes.GaussianNB(), ONE_MODEL]),
         lambda: linear_model.LogisticRegression(optimizer=ONE_OPTIMIZER),
-        lambda: compose.TransformerUnion(ONE_SCALER, preprocessing.MinMaxScaler()) | naive_bayes.GaussianNB(),
+        lambda: ONE_UNION | naive_bayes.GaussianNB(),
+        lambda: Lottery(ONE_GENERATOR),
+        Forgetful,
     ],
-    ids=["model", "step", "member", "optimizer", "union"],
+    ids=["model", "step", "wrapped", "member", "optimizer", "union", "generator", "default"],
 )
 def test_a_factory_that_gives_the_same_object_twice_is_refused(factory: Callable[[], Any]) -> None:
     fault = fault_of(models=factory)
@@ -200,11 +338,43 @@ def test_a_factory_that_gives_the_same_object_twice_is_refused(factory: Callable
     assert fault.fix == "build every part inside the factory"
 
 
+def test_a_part_given_to_a_union_is_not_shared_for_the_union_copies_it() -> None:
+    pipeline = declare(
+        models=lambda: (
+            compose.TransformerUnion(ONE_SCALER, preprocessing.MinMaxScaler()) | naive_bayes.GaussianNB()
+        )
+    )
+    one, other = (pipeline.fresh_models()["model"] for _ in range(2))
+
+    one.learn_one({"amount": 3.0}, True)  # type: ignore[attr-defined]
+
+    assert one["TransformerUnion"]["StandardScaler"].counts == {"amount": 1}  # type: ignore[index]
+    assert other["TransformerUnion"]["StandardScaler"].counts == {}  # type: ignore[index]
+    assert ONE_SCALER.counts == {}
+
+
 def test_two_models_cannot_share_an_object() -> None:
     pool = itertools.cycle([naive_bayes.GaussianNB() for _ in range(2)])
 
     with pytest.raises(DeclarationError, match="same object"):
         declare(models={"one": lambda: next(pool), "two": lambda: next(pool)})
+
+
+def test_two_models_cannot_share_a_part() -> None:
+    pool = itertools.cycle([optim.Adam() for _ in range(2)])
+
+    def factory() -> linear_model.LogisticRegression:
+        return linear_model.LogisticRegression(optimizer=next(pool))
+
+    fault = fault_of(models={"one": factory, "two": factory})
+
+    assert fault.argument == "models['two']"
+    assert "the same object as that of 'one'" in fault.what
+    assert fault.why.startswith("shared: optimizer")
+
+
+def test_one_factory_may_make_several_models() -> None:
+    assert [*declare(models={"a": naive_bayes.GaussianNB, "b": naive_bayes.GaussianNB}).models] == ["a", "b"]
 
 
 @pytest.mark.parametrize(
@@ -222,6 +392,13 @@ def test_two_models_cannot_share_an_object() -> None:
         (
             lambda: linear_model.LogisticRegression(initializer=optim.initializers.Normal()),
             "initializer.seed",
+        ),
+        (
+            lambda: (
+                compose.TransformerUnion(preprocessing.FeatureHasher(), preprocessing.StandardScaler())
+                | naive_bayes.GaussianNB()
+            ),
+            "FeatureHasher.seed",
         ),
         (
             lambda: model_selection.BanditClassifier(
@@ -275,6 +452,30 @@ def test_nearest_neighbours_need_an_exact_engine(factory: Callable[[], Any]) -> 
     assert fault.fix == "engine=neighbors.LazySearch(window_size=1000)"
 
 
+@pytest.mark.parametrize(
+    ("factory", "place"),
+    [
+        (lambda: Lottery(random.Random()), "chance"),
+        (
+            lambda: (
+                preprocessing.StandardScaler()
+                | linear_model.LogisticRegression(l2=random.SystemRandom().random())
+            ),
+            "steps.LogisticRegression",
+        ),
+        (lambda: forest.ARFClassifier(seed=random.SystemRandom().getrandbits(60)), "_rng"),
+    ],
+    ids=["generator", "parameter", "seed"],
+)
+def test_a_factory_whose_models_differ_is_refused(factory: Callable[[], Any], place: str) -> None:
+    fault = fault_of(models=factory)
+
+    assert fault.argument == "models['model']"
+    assert "the factory gives another model each time" in fault.what
+    assert place in fault.what
+    assert fault.why == "replay must give the same bits"
+
+
 def test_a_lambda_inside_a_model_is_refused() -> None:
     fault = fault_of(models=lambda: compose.FuncTransformer(lambda x: x) | naive_bayes.GaussianNB())
 
@@ -292,20 +493,71 @@ def test_models_of_two_tasks_are_refused() -> None:
     assert fault.fix == "declare a pipeline for each task"
 
 
-@pytest.mark.parametrize("combine", [Vote, 3, "soft"])
-def test_a_combine_that_is_no_combine_is_refused(combine: Any) -> None:
-    assert fault_of(combine=combine).argument == "combine"
-
-
-@pytest.mark.parametrize("combine", [Mean()])
-def test_a_combine_that_can_never_answer_the_task_is_refused(combine: Any) -> None:
-    fault = fault_of(models={"a": naive_bayes.GaussianNB, "b": naive_bayes.GaussianNB}, combine=combine)
+@pytest.mark.parametrize(
+    ("combine", "fix"),
+    [
+        (Vote, "combine=Vote()"),
+        (3, "combine=headrace.Vote('soft')"),
+        ("soft", "combine=headrace.Vote('soft')"),
+    ],
+)
+def test_a_combine_that_is_no_combine_is_refused(combine: Any, fix: str) -> None:
+    fault = fault_of(combine=combine)
 
     assert fault.argument == "combine"
+    assert fault.fix == fix
 
 
-def test_a_bad_version_is_refused() -> None:
-    assert fault_of(version=0).argument == "version"
+def trees() -> anomaly.HalfSpaceTrees:
+    return anomaly.HalfSpaceTrees(seed=7)
+
+
+@pytest.mark.parametrize(
+    ("factory", "target", "combine", "fix"),
+    [
+        (naive_bayes.GaussianNB, "is_fraud", Mean(), "combine=headrace.Vote('soft')"),
+        (linear_model.LinearRegression, "amount", Vote(), "combine=headrace.Mean()"),
+        (trees, None, Vote("hard"), "combine=headrace.Mean()"),
+        (lambda: cluster.KMeans(seed=7), None, Vote(), "combine=headrace.First()"),
+        (lambda: cluster.KMeans(seed=7), None, Mean(), "combine=headrace.First()"),
+    ],
+)
+def test_a_combine_that_can_never_answer_the_task_is_refused(
+    factory: Callable[[], Any], target: str | None, combine: Any, fix: str
+) -> None:
+    fault = fault_of(models={"a": factory, "b": factory}, target=target, combine=combine)
+
+    assert fault.argument == "combine"
+    assert f"{combine!r} can never answer" in fault.what
+    assert fault.fix == fix
+
+
+def test_detectors_with_a_threshold_can_vote() -> None:
+    def factory() -> anomaly.QuantileFilter:
+        return anomaly.QuantileFilter(trees(), q=0.9)
+
+    vote = Vote("hard")
+
+    assert declare(models={"a": factory, "b": factory}, target=None, combine=vote).combine is vote
+
+
+def test_a_combine_may_be_ones_own() -> None:
+    def last(answers: Any) -> Any:
+        return [*answers.values()][-1]
+
+    assert declare(models={"a": naive_bayes.GaussianNB}, combine=last).combine is last
+
+
+@pytest.mark.parametrize("version", [0, -1, 1.0, "1", None, True])
+def test_a_bad_version_is_refused(version: Any) -> None:
+    fault = fault_of(version=version)
+
+    assert fault.argument == "version"
+    assert repr(version) in fault.what
+
+
+def test_limits_are_limits() -> None:
+    assert fault_of(limits={"size_bytes": 10}).argument == "limits"
 
 
 @pytest.mark.parametrize(
@@ -327,7 +579,9 @@ def test_task_and_combine_follow_from_the_models(
     assert isinstance(pipeline.combine, combine)
 
 
-@pytest.mark.parametrize("factory", [naive_bayes.GaussianNB, linear_model.LinearRegression, anomaly.GaussianScorer])
+@pytest.mark.parametrize(
+    "factory", [naive_bayes.GaussianNB, linear_model.LinearRegression, anomaly.GaussianScorer]
+)
 def test_a_model_that_learns_from_labels_needs_a_target(factory: Callable[[], Any]) -> None:
     fault = fault_of(models={"strict": factory}, target=None)
 

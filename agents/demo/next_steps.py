@@ -1,0 +1,84 @@
+"""Commands to try after the demo, each as it works where it is shown."""
+
+from __future__ import annotations
+
+import os
+import shlex
+import shutil
+import sys
+from pathlib import Path
+from typing import NamedTuple
+
+from rich.console import Console
+from rich.text import Text
+
+from agents.demo.flights_pipeline import pipeline
+from streams.topics import predictions_topic
+
+TARGET = "agents.demo.flights_pipeline"
+OWN_FLIGHT = (
+    '{"id":"mine/1","month":3,"day":10,"weekday":6,"hour":18.5,"distance":733,'
+    '"carrier":"UA","origin":"LGA","dest":"ORD","dep_delay":25}'
+)
+
+
+class Step(NamedTuple):
+    """A command, and what it is good for."""
+
+    command: str
+    why: str
+
+
+def show(console: Console, steps: list[Step]) -> None:
+    """Print *steps*: side by side where that fits, else each command below its reason."""
+    width = max(len(step.command) for step in steps)
+    fits = all(2 + width + 3 + len(step.why) <= console.width for step in steps)
+    for command, why in steps:
+        if fits:
+            text = Text.assemble(f"  {command:{width}}   ", (why, "dim"))
+        else:
+            text = Text.assemble(("  # " + why, "dim"), f"\n  {command}")
+        console.print(text, soft_wrap=True)
+
+
+def without_kafka() -> list[Step]:
+    """Return what to try once the demo's Kafka is gone."""
+    headrace = program()
+    return [
+        Step(f"{headrace} demo --keep", "the same, and it stays up to look at"),
+        Step(f"{headrace} init my-app", "a project of your own"),
+        Step(f"{headrace} --help", "everything else"),
+    ]
+
+
+def with_kafka(bootstrap: str, *, workers: bool) -> list[Step]:
+    """Return what to try on a Kafka that stays, with or without the demo's workers."""
+    headrace, at = program(), f"--bootstrap {bootstrap}"
+    results = predictions_topic(pipeline.name)
+    steps = [
+        Step(f"{headrace} status {TARGET} {at}", "who works on what, and how far"),
+        Step(f"{headrace} dead ls {TARGET} -n 5 {at}", "what could not be processed, and why"),
+        Step(f"{headrace} topics ls {at}", "all topics"),
+    ]
+    if workers:
+        send = f"{headrace} send {pipeline.source.name} - --key {pipeline.source.key} {at}"
+        steps.append(Step(f"echo '{OWN_FLIGHT}' | {send}", "a flight of your own"))
+    newest = "the newest results: yours, if you sent it" if workers else "the newest results"
+    steps.append(Step(f"{headrace} tail {results} -n 3 {at}", newest))
+    if shutil.which("kcat"):
+        steps.append(Step(f"kcat -C -b {bootstrap} -t {results} -o -1 -e", "any Kafka client will do"))
+    return steps
+
+
+def program() -> str:
+    """Return how to call this headrace from a shell here."""
+    own = Path(sys.executable).with_name("headrace")
+    found = shutil.which("headrace")
+    if found is not None and Path(found).resolve() == own.resolve():
+        return "headrace"
+    if not own.exists():
+        return f"{shlex.quote(sys.executable)} -m headrace"
+    here = Path.cwd()
+    if own.is_relative_to(here) and os.environ.get("PWD") == str(here):
+        own = own.relative_to(here)
+    return shlex.quote(str(own))

@@ -1,0 +1,156 @@
+"""Where a pipeline's events come from, and what their fields may be used for."""
+
+from __future__ import annotations
+
+import re
+import types
+import typing
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Any
+
+import msgspec
+
+from headrace.errors import DeclarationError
+from schemas.events import is_free
+
+# Kafka's rule for topic names (letters, digits, ., _, -; at most 249), less room for our suffixes.
+_NAME = re.compile(r"[a-zA-Z0-9][a-zA-Z0-9._-]{0,199}")
+
+
+@dataclass(frozen=True)
+class Topic:
+    """A Kafka topic with the type of its events.
+
+    Parameters
+    ----------
+    name
+        The topic's name in Kafka.
+    event_type
+        Subclass of `headrace.Event`, or any msgspec Struct with an ``id``.
+    key
+        Field by which producers choose the partition; documents the contract and is used by
+        ``headrace send``.
+    partitions
+        Number of partitions, which is the most workers that can share the work.
+    retention_s
+        How long Kafka keeps events; recovery needs them at least as long as snapshots are apart.
+
+    """
+
+    name: str
+    event_type: type[msgspec.Struct]
+    key: str | None = None
+    partitions: int = 4
+    retention_s: float = 7 * 86_400.0
+
+
+def checked_name(argument: str, name: object) -> str:
+    """Return *name* if Kafka takes it as the name of a topic."""
+    if not isinstance(name, str) or not _NAME.fullmatch(name):
+        raise DeclarationError(
+            argument,
+            f"{name!r} is not valid as a topic name",
+            why="Kafka takes letters, digits, '.', '_' and '-', here at most 200 characters",
+            fix="for example 'fraud' or 'flights.late'",
+        )
+    return name
+
+
+def check_source(source: object) -> None:
+    """Refuse a *source* that is no topic of structs."""
+    if not isinstance(source, Topic):
+        raise DeclarationError(
+            "source",
+            f"expected headrace.Topic, got {type(source).__name__}",
+            fix="source=headrace.Topic('payments', Payment)",
+        )
+    checked_name("source", source.name)
+    event_type = source.event_type
+    if not (isinstance(event_type, type) and issubclass(event_type, msgspec.Struct)):
+        raise DeclarationError(
+            "source",
+            f"event type must be a msgspec Struct, got {event_type!r}",
+            fix="class Payment(headrace.Event): ...",
+        )
+    if type(source.partitions) is not int or not 1 <= source.partitions <= 10_000:
+        raise DeclarationError(
+            "source",
+            f"partitions must be 1 to 10,000, got {source.partitions!r}",
+            fix="partitions=4, or as many workers as may share the work",
+        )
+
+
+def checked_features(features: object) -> tuple[str, ...] | None:
+    """Return the names of *features*; a text would be taken for a list of letters."""
+    if features is None:
+        return None
+    if isinstance(features, str) or not isinstance(features, Iterable):
+        example = features if isinstance(features, str) else "amount"
+        raise DeclarationError(
+            "features",
+            f"expected a list of field names, got {features!r}",
+            fix=f"features=[{example!r}]",
+        )
+    return tuple(features)
+
+
+def check_fields(source: Topic, target: object, features: Iterable[object] | None) -> None:
+    """Refuse fields that *source*'s events do not have, and those that cannot be target or feature."""
+    event_type = source.event_type
+    names = event_type.__struct_fields__
+    wanted = [("source", "id"), ("target", target), ("source", source.key)]
+    wanted += [("features", feature) for feature in features or ()]
+    for argument, name in wanted:
+        if name is not None and name not in names:
+            raise DeclarationError(
+                argument,
+                f"{event_type.__name__} has no field {name!r}",
+                why=f"its fields are {', '.join(names)}",
+                fix=f"add the field to {event_type.__name__}, or correct the name",
+            )
+        if name == "id" and argument != "source":
+            raise DeclarationError(
+                argument,
+                f"'id' cannot be a {argument.rstrip('s')}",
+                why="it names the event and never reaches a model",
+                fix="name another field; one that holds the same value if it is needed",
+            )
+    if target is not None and target in (features or ()):
+        raise DeclarationError(
+            "features",
+            f"{target!r} is the target: a model must not see it",
+            fix=f"leave {target!r} out of features",
+        )
+
+
+def label_types(source: Topic, target: str) -> set[type]:
+    """Return which of bool, int, float and str the field *target* may hold.
+
+    Raises
+    ------
+    DeclarationError
+        If it holds free features.
+
+    """
+    hint = typing.get_type_hints(source.event_type, include_extras=True)[target]
+    if is_free(hint):
+        raise DeclarationError(
+            "target",
+            f"{target!r} holds free features, and a label is one value",
+            fix="name a field that is a bool, an int, a float, a str or a Literal",
+        )
+    return set(_kinds(hint))
+
+
+def _kinds(hint: Any) -> typing.Iterator[type]:
+    origin = typing.get_origin(hint)
+    if origin is typing.Annotated:
+        yield from _kinds(typing.get_args(hint)[0])
+    elif origin is typing.Literal:
+        yield from map(type, typing.get_args(hint))
+    elif origin in (types.UnionType, typing.Union):
+        for member in typing.get_args(hint):
+            yield from _kinds(member)
+    elif hint is not types.NoneType:
+        yield hint

@@ -1,0 +1,151 @@
+"""The panel and the line say the same, and fit where they are shown."""
+
+from __future__ import annotations
+
+import io
+from datetime import date
+
+import pytest
+from rich.console import Console
+
+from agents.demo.panel import WIDTH_MAX, Snapshot, WorkerLine, line, panel, sparkline
+from agents.demo.score import Figures
+from agents.demo.views import LineView, PanelView, view_on
+from schemas import DeadLetter, Fault, Source
+
+LETTER = DeadLetter(
+    "x",
+    "flights@1",
+    Source("flights.departures", 2, 911),
+    0,
+    Fault("type", "$.distance", "Expected `float`, got `str`"),
+)
+
+
+def snapshot(**changes: object) -> Snapshot:
+    whole_year = Snapshot(
+        done=300_000,
+        total=336_944,
+        elapsed_s=119.6,
+        rate=12_345.6,
+        day=date(2013, 11, 27),
+        rolling=Figures(5_000, 0.9123, 0.7654, 0.9178),
+        curve=[(0.9, 0.75)] * 29,
+        workers=[
+            WorkerLine(1, 4_194_304, [0, 2], 151_234, 2_999, 0),
+            WorkerLine(2, 4_194_303, None, 148_766, 17, 0),
+        ],
+        reasons={"type": 64, "json": 26, "duplicate_key": 25, "utf8": 25, "depth": 25},
+        last_letter=LETTER,
+    )
+    return whole_year._replace(**changes)  # type: ignore[arg-type] # whatever a test wants
+
+
+EMPTY = snapshot(
+    done=0, elapsed_s=0.0, rate=0.0, day=None, rolling=None, curve=[], reasons={}, last_letter=None
+)
+
+
+def shown(moment: Snapshot, width: int) -> list[str]:
+    console = Console(file=io.StringIO(), width=width)
+    with console.capture() as captured:
+        console.print(panel(moment))
+    return captured.get().splitlines()
+
+
+@pytest.mark.parametrize("moment", [EMPTY, snapshot()], ids=["at the start", "late in the year"])
+@pytest.mark.parametrize("width", [30, 40, 60, 80, 100, 160, 300])
+def test_the_panel_never_overflows(moment: Snapshot, width: int) -> None:
+    lines = shown(moment, width)
+    assert {len(text) for text in lines} == {min(width, WIDTH_MAX)}
+
+
+@pytest.mark.parametrize("width", [80, 100, 160])
+def test_the_panel_of_an_ordinary_terminal_shows_everything(width: int) -> None:
+    text = "\n".join(shown(snapshot(), width))
+    for expected in (
+        "300,000 of 336,944 events",
+        "12,346/s",
+        "120 s",
+        "Nov 27",
+        "91.2%",
+        "0.918",
+        "76.5%",
+        "majority baseline",
+        "pid 4194304",
+        "0, 2",
+        "151,234",
+        "2,999",
+        "joining",
+        "165  type 64  json 26",
+        "$.distance: Expected `float`, got `str`",
+    ):
+        assert expected in text
+
+
+def test_the_panel_keeps_its_height() -> None:
+    moments = [EMPTY, snapshot(), snapshot(workers=[WorkerLine(n, 1, [0], 1, 1, 4_000) for n in (1, 2)])]
+    for width in (80, 100):
+        assert len({len(shown(moment, width)) for moment in moments}) == 1
+
+
+def test_the_line_has_the_figures_and_the_reason_of_a_standstill() -> None:
+    workers = [WorkerLine(1, 9, [0, 1], 5, 20, 12_300), WorkerLine(2, 8, [2, 3], 5, 3, 0)]
+    text = line(snapshot(workers=workers))
+    for expected in (
+        "300,000 of 336,944",
+        "Nov 27",
+        "accuracy 91.2% (majority 76.5%)",
+        "ROC AUC 0.918",
+        "lag 23",
+        "dead 165",
+        "worker 1 replays 12,300",
+    ):
+        assert expected in text
+    assert "worker 2" not in text
+
+
+def test_before_the_first_answer_there_are_no_figures() -> None:
+    assert "accuracy" not in line(EMPTY)
+
+
+def test_a_figure_that_is_not_defined_is_a_dash() -> None:
+    assert "ROC AUC -" in line(snapshot(rolling=Figures(3, 1.0, 1.0, None)))
+
+
+@pytest.mark.parametrize(
+    ("values", "bars"),
+    [([], ""), ([0.5, 1.0], "▁█"), ([0.0, 1.0], "▁█"), ([0.75], "▅")],
+)
+def test_a_sparkline_spans_50_to_100_percent(values: list[float], bars: str) -> None:
+    assert sparkline(values) == bars
+
+
+def test_without_a_terminal_there_is_a_line_now_and_then_and_one_at_the_end() -> None:
+    file = io.StringIO()
+    console = Console(file=file, width=40, highlight=False)
+    view = view_on(console)
+    assert isinstance(view, LineView)
+    with view:
+        for elapsed_s in (0.2, 1.0, 2.1, 2.3, 3.9, 4.2):
+            view.update(snapshot(elapsed_s=elapsed_s))
+        view.update(snapshot(elapsed_s=4.4, done=336_944))
+        view.note("worker 1 was ended by SIGKILL")
+    lines = file.getvalue().splitlines()
+    assert len(lines) == 4
+    assert lines[2].startswith("336,944 of 336,944")
+    assert lines[3] == "worker 1 was ended by SIGKILL"
+
+
+def test_on_a_terminal_the_panel_is_drawn_and_stays() -> None:
+    file = io.StringIO()
+    view = view_on(Console(file=file, force_terminal=True, width=80, highlight=False))
+    assert isinstance(view, PanelView)
+    with view:
+        view.update(snapshot())
+        view.note("worker 1 was ended by SIGKILL")
+        view.update(snapshot(done=336_944))
+    text = file.getvalue()
+    assert "336,944" in text
+    assert "worker 1 was ended by SIGKILL" in text
+    assert text.rstrip().endswith("\x1b[?25h"), "the cursor is shown again"

@@ -1,0 +1,131 @@
+"""The story tells what a summary holds, and hides nothing that went wrong."""
+
+from __future__ import annotations
+
+import io
+from datetime import date
+from typing import Any
+
+import msgspec
+import pytest
+from rich.console import Console
+from rich.text import Text
+
+from agents.demo import story
+from agents.demo.panel import WIDTH_MAX
+from agents.demo.summary import Letters, Measured, Share, Summary
+
+FIRST = Measured(1_000, 0.8, 0.723, 0.806)
+LAST = Measured(5_000, 0.914, 0.7, 0.951)
+ALL = Measured(57_499, 0.903, 0.768, 0.918)
+
+
+def summary(**changes: Any) -> Summary:
+    found = Summary(
+        bootstrap="127.0.0.1:9092",
+        first_day=date(2013, 1, 1),
+        last_day=date(2013, 3, 9),
+        flights=60_000,
+        events=60_030,
+        predictions=60_000,
+        dead_letters=30,
+        exact=True,
+        duplicates=0,
+        wrong=[],
+        foreign=0,
+        learned_before=0,
+        restarts=0,
+        elapsed_s=13.8,
+        events_per_s=4_352.4,
+        letters=[Letters("type", 26, "$.distance: Expected `float`, got `str`"), Letters("json", 4, "cut")],
+        figures={"first": FIRST, "last": LAST, "all": ALL},
+        workers=[Share(1, [0, 1], 20_388), Share(2, [2, 3], 39_642)],
+    )
+    return msgspec.structs.replace(found, **changes)
+
+
+def told(found: Summary, *, width: int = 80, terminal: bool = False) -> str:
+    console = Console(file=io.StringIO(), width=width, force_terminal=terminal, highlight=False)
+    with console.capture() as captured:
+        story.tell(console, found)
+    return Text.from_ansi(captured.get()).plain
+
+
+def test_it_says_what_happened_how_good_it_was_and_that_the_books_balance() -> None:
+    text = told(summary())
+    for expected in (
+        "60,000 flights of Jan 1 to Mar 9, 2013",
+        "30 broken records",
+        "4,352 events/s for 13.8 s",
+        "2,501 flights never arrived: predicted, not learned",
+        "worker 1 held partitions 0, 1 with 20,388 events",
+        "60,030 records in = 60,000 predictions + 30 dead letters   exact",
+        "$.distance: Expected `float`, got `str`",
+    ):
+        assert expected in text
+    rows = {row.split("  ")[1]: row.split()[-3:] for row in text.splitlines() if "%" in row}
+    assert rows["the first 1,000"] == ["80.0%", "72.3%", "0.806"]
+    assert rows["the last 5,000"] == ["91.4%", "70.0%", "0.951"]
+    assert rows["all 57,499"] == ["90.3%", "76.8%", "0.918"]
+
+
+def test_it_does_not_hide_how_the_flights_are_told_apart() -> None:
+    text = told(summary())
+    assert "by how much it left late" in text
+    assert "stands in the same event here" in text
+
+
+@pytest.mark.parametrize("width", [40, 60, 80, 100, 200])
+def test_on_a_terminal_it_wraps(width: int) -> None:
+    lines = told(summary(), width=width, terminal=True).splitlines()
+    prose = [text for text in lines if "records in =" not in text]  # the books stay on one line
+    assert max(len(text.rstrip()) for text in prose) <= min(width, WIDTH_MAX)
+
+
+def test_for_programs_each_sentence_and_each_row_is_a_line() -> None:
+    found = summary(letters=[Letters("json", 30, "a reason that is longer than the eighty columns " * 2)])
+    lines = told(found, width=80).splitlines()
+    assert not [text for text in lines if text != text.rstrip()]
+    assert next(text for text in lines if "30  json" in text).count("a reason that") == 2
+
+
+def test_books_that_do_not_balance_are_called_so() -> None:
+    text = told(summary(exact=False, predictions=59_999, wrong=["t[0]@7 was answered twice, and not alike"]))
+    assert "DOES NOT BALANCE" in text
+    assert "wrong: t[0]@7 was answered twice, and not alike" in text
+
+
+def test_duplicates_restarts_strangers_and_earlier_runs_are_told() -> None:
+    text = told(summary(duplicates=12, restarts=1, foreign=1, learned_before=9_006))
+    assert "12 answers came twice, byte for byte the same" in text
+    assert "A worker died and was started again once" in text
+    assert "Not counted: answers to 1 record of another program" in text
+    assert "The topic held 9,006 records before" in text
+
+
+def test_one_flight_is_told_in_the_singular() -> None:
+    text = told(
+        summary(
+            last_day=date(2013, 1, 1),
+            flights=1,
+            events=1,
+            predictions=1,
+            dead_letters=0,
+            letters=[],
+            figures={"first": Measured(1, 1.0, 1.0, None), "all": Measured(1, 1.0, 1.0, None)},
+            workers=[Share(1, [0, 1], 1), Share(2, [], 0)],
+        )
+    )
+    assert "1 flight of Jan 1, 2013" in text
+    assert "1 record in = 1 prediction + 0 dead letters   exact" in text
+    assert "worker 2 held none" in text
+    assert len([row for row in text.splitlines() if "100.0%" in row]) == 1
+
+
+def test_without_a_landed_flight_there_is_no_table() -> None:
+    assert "No flight of these has landed" in told(summary(figures={}))
+
+
+def test_the_summary_survives_json() -> None:
+    found = summary()
+    assert msgspec.json.decode(msgspec.json.encode(found), type=Summary) == found

@@ -1,0 +1,184 @@
+"""The examples of README and how-to do what they say, each saved to a file as a reader would."""
+
+from __future__ import annotations
+
+import re
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import pytest
+from click.testing import CliRunner
+
+from agents.cli import show
+from headrace.loading import load_pipeline
+from headrace.testing import Harness
+from tests.pages import WRITE, blocks, table, text_of
+
+
+def examples() -> dict[str, str]:
+    """Return the Python examples by the path their first line names."""
+    found = {}
+    for page in ("README.md", WRITE):
+        for block in blocks(page, "python"):
+            first, _, _ = block.partition("\n")
+            assert re.fullmatch(r"# (pipelines|tests)/\w+\.py", first), f"{page}: {first} names no file"
+            found[first.removeprefix("# ")] = block
+    return found
+
+
+PIPELINES = [path for path in examples() if path.startswith("pipelines/")]
+
+
+@pytest.fixture
+def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+    """All examples in files, as a reader would save them; the folder is the current one."""
+    for path, text in examples().items():
+        (tmp_path / path).parent.mkdir(exist_ok=True)
+        (tmp_path / path).write_text(text, "utf-8")
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(sys, "path", [str(tmp_path), *sys.path])
+    before = set(sys.modules)
+    yield tmp_path
+    for name in set(sys.modules) - before:
+        if str(tmp_path) in str(getattr(sys.modules[name], "__file__", "")) or name == "pipelines":
+            del sys.modules[name]
+
+
+def payments(i: int) -> dict[str, Any]:
+    return {"amount": 10.0 + 90 * (i % 2), "hour": i % 24, "country": "DE", "is_fraud": i % 2 == 1}
+
+
+def houses(i: int) -> dict[str, Any]:
+    return {"rooms": 3, "area_m2": 50.0 + i % 50, "heating": "gas", "price": 500.0 + 10 * (i % 50)}
+
+
+def movements(i: int) -> dict[str, Any]:
+    kinds = ("rest", "walk", "run")
+    return {"speed": 4.0 * (i % 3) + i % 2 / 10, "pulse": 60.0 + 40 * (i % 3), "activity": kinds[i % 3]}
+
+
+def readings(i: int) -> dict[str, Any]:
+    return {"pump": "a", "values": {"pressure": 0.5 + (i % 7) / 100, "heat": 0.4 + (i % 5) / 100}}
+
+
+def baskets(i: int) -> dict[str, Any]:
+    return {"items": 1 + 50 * (i % 3), "total": 5.0 + 500 * (i % 3) + i % 2}
+
+
+EVENTS: dict[str, Callable[[int], dict[str, Any]]] = {
+    "pipelines/fraud.py": payments,
+    "pipelines/houses.py": houses,
+    "pipelines/activity.py": movements,
+    "pipelines/pumps.py": readings,
+    "pipelines/shoppers.py": baskets,
+}
+N_EVENTS = 600
+
+
+def fed(path: str) -> Harness:
+    """Return a harness that the pipeline in *path* has folded its events in."""
+    harness = Harness(load_pipeline(path))
+    for i in range(N_EVENTS):
+        harness.send({"id": str(i), **EVENTS[path](i)})
+    return harness
+
+
+@pytest.mark.parametrize("path", PIPELINES)
+def test_example_answers_every_event_and_no_model_fails(path: str, project: Path) -> None:
+    harness = fed(path)
+
+    assert harness.dead == []
+    assert len(harness.predictions) == N_EVENTS
+    assert [p for p in harness.predictions if "error" in str(p.get("models"))] == []
+
+
+@pytest.mark.parametrize("path", ["pipelines/fraud.py", "pipelines/activity.py"])
+def test_example_classifier_learns(path: str, project: Path) -> None:
+    harness = fed(path)
+
+    target = harness.pipeline.target
+    right = [p["prediction"] == EVENTS[path](i)[target] for i, p in enumerate(harness.predictions)]
+    assert sum(right[-100:]) >= 95
+
+
+def test_example_regression_learns(project: Path) -> None:
+    last = fed("pipelines/houses.py").predictions[-50:]
+
+    errors = [abs(p["prediction"] - houses(int(p["event_id"]))["price"]) for p in last]
+    assert sum(errors) / len(errors) < 100  # always saying the mean would miss by 125
+
+
+def test_example_detector_tells_the_odd_one(project: Path) -> None:
+    harness = fed("pipelines/pumps.py")
+    usual = harness.predictions[-1]
+
+    harness.send({"id": "odd", "pump": "a", "values": {"pressure": 0.99, "heat": 0.99}})
+
+    assert harness.predictions[-1]["prediction"] is True
+    assert harness.predictions[-1]["score"] > usual["score"]
+
+
+def test_example_clustering_keeps_groups_apart(project: Path) -> None:
+    last = fed("pipelines/shoppers.py").predictions[-90:]
+
+    assert all(type(p["prediction"]) is int for p in last)
+    assert last[0]["prediction"] == last[3]["prediction"]
+
+
+@pytest.mark.parametrize("path", [path for path in examples() if path.startswith("tests/")])
+def test_example_test_passes(path: str, project: Path) -> None:
+    module: dict[str, Any] = {}
+    exec(compile(examples()[path], path, "exec", dont_inherit=True), module)  # noqa: S102 - our own page
+
+    tests = [function for name, function in module.items() if name.startswith("test_")]
+    for function in tests:
+        function()
+    assert tests
+
+
+def test_readme_pipeline_is_short_and_shown_by_the_command(project: Path) -> None:
+    (block,) = blocks("README.md", "python")
+
+    result = CliRunner().invoke(show.command, ["pipelines.fraud"])
+
+    assert len([line for line in block.splitlines() if line.strip()]) <= 25
+    assert result.exit_code == 0, result.output
+    assert "fraud.predictions" in result.output
+
+
+def test_readme_answer_is_what_the_pipeline_says(project: Path) -> None:
+    """The events of the README's two commands, in the partition it shows."""
+    page = text_of("README.md")
+    (expected,) = map(msgspec.json.decode, blocks("README.md", "json"))
+    harness = Harness(load_pipeline("pipelines/fraud.py"))
+
+    for event in re.findall(r"^echo '(?:DE:)?(\{.*\})'", page, re.MULTILINE):
+        harness.send(event.encode())
+
+    answer = harness.predictions[-1]
+    partition = expected["source"]["partition"]
+    answer["source"]["partition"] = partition
+    answer["id"] = answer["id"].replace("/0/", f"/{partition}/", 1)
+    assert answer == expected
+
+
+def test_reasons_of_dead_letters_are_documented(project: Path) -> None:
+    harness = Harness(load_pipeline("pipelines/pumps.py"))
+    many = ",".join(f'"k{i}":1' for i in range(20_000))
+    for value in (
+        b"",
+        b'{"id":"\xff"}',
+        b'{"id":1}',
+        b'{"id":"' + b"x" * (2 << 20) + b'"}',
+        b'{"id":"a","pump":"p","values":{},"more":' + b"[" * 100 + b"]" * 100 + b',"k":{"x":1}}',
+        f'{{"id":"a","pump":"p","values":{{}},{many}}}'.encode(),
+        b'{"id":"a","pump":"p","pump":"q","values":{}}',
+    ):
+        harness.send(value)
+
+    found = {letter["error"]["type"] for letter in harness.dead}
+    assert harness.predictions == []
+    assert {reason for reason, *_ in table(WRITE, "reason")} == found
