@@ -23,7 +23,7 @@ from headrace.settings import Settings
 from streams import client, groups, topics
 from streams.app import AppSettings, HeadraceApp, build_app
 from streams.partitions import Partitions
-from streams.transport import committed_offsets
+from streams.transport import committed_offsets, partitions_by_topic, raw_producer
 
 log = structlog.get_logger(__name__)
 
@@ -148,6 +148,10 @@ class Worker:
             else:
                 for watcher in watchers:
                     watcher.close()
+        except HeadraceError as error:
+            # Said before stopping, which without a broker takes its whole time and ends the process.
+            log.error("worker_cannot_go_on", reason=error.what, why=error.why)  # noqa: TRY400 - no stack
+            raise
         finally:
             await self._shut_down()
 
@@ -186,7 +190,14 @@ class Worker:
     async def _commit_for_ever(self) -> None:
         while True:
             await asyncio.sleep(self.settings.commit_interval_s)
-            await self._partitions.commit()
+            try:
+                await self._partitions.commit()
+            except KafkaError as error:
+                raise HeadraceError(
+                    "a broker refused results, or their commit",
+                    why=f"{type(error).__name__}: {error}",
+                    fix=f"compare the topics: headrace topics check {self.target}",
+                ) from error
 
     async def _watch_lag(self) -> None:
         """Measure lag against the brokers' end offsets; give up when no broker answers for too long."""
@@ -201,16 +212,19 @@ class Worker:
                 if silent_s > self.settings.broker_lost_timeout_s:
                     raise HeadraceError(
                         f"no broker answered for {silent_s:.0f} s",
-                        why=str(error),
+                        why=str(error) or type(error).__name__,
                         fix="the worker stops so that a supervisor can start it again",
                     ) from error
 
     async def _measure_lag(self) -> None:
-        if self._app is None or self._state != "running":
+        if self._app is None:
             return
-        owned = dict(self._partitions.items())
+        owned = dict(self._partitions.items()) if self._state == "running" else {}
         async with asyncio.timeout(5):
-            ends: Mapping[Any, int] = await self._app.consumer.highwaters(*owned) if owned else {}
+            if not owned:  # nothing to measure, but is anybody there?
+                await partitions_by_topic(raw_producer(self._app))
+                return
+            ends: Mapping[Any, int] = await self._app.consumer.highwaters(*owned)
         for tp, end in ends.items():
             behind = owned[tp].processor.next_offset
             self.metrics.partition(

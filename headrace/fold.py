@@ -103,6 +103,7 @@ class Fold:
         self._members: list[tuple[str, Verbs]] = [
             (name, verbs_of(model, pipeline.task)) for name, model in self.models.items()
         ]
+        self._answer, self._learn = self._members[0][1]
         self._is_supervised = any(needs_label(model) for model in self.models.values())
         self._parse = pipeline.decoder().parse
         self._combine: Combine = pipeline.combine
@@ -153,16 +154,15 @@ class Fold:
 
     def _one_model(self, x: dict[Any, Any], y: Any, counts: Counts) -> tuple[Answer, None]:
         """Test, then learn; as `_several_models`, less what only several need."""
-        ((name, verbs),) = self._members
         try:
-            answer = verbs.answer(x, y)
+            answer = self._answer(x, y)
         except Exception as error:  # noqa: BLE001 - a model's fault is neither the record's nor ours
-            answer = Answer(error=_reported(name, "predict", error, counts))
+            answer = Answer(error=_reported(self._members[0][0], "predict", error, counts))
         if y is not None or not self._is_supervised:
             try:
-                verbs.learn(x, y)
+                self._learn(x, y)
             except Exception as error:  # noqa: BLE001 - as above
-                answer.error = _reported(name, "learn", error, counts)
+                answer.error = _reported(self._members[0][0], "learn", error, counts)
             self.step += 1
             counts.learned += 1
         return answer, None

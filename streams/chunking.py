@@ -7,10 +7,10 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any, NamedTuple
 
-TARGET_S = 0.015
+TARGET_S = 0.018
 MAX_RECORDS = 2_000
 FIRST_RECORDS = 50
-_SMOOTHING = 0.3
+_SMOOTHING = 0.5
 
 
 class Chunk(NamedTuple):

@@ -1,6 +1,6 @@
 """The records of a fetch: as they were parsed where a topic is hot, and whatever their headers are called.
 
-Touches private parts of aiokafka; ``tests/contract/test_seams.py`` asserts each of them.
+Touches private parts of aiokafka; ``tests/contract/test_records.py`` asserts each of them.
 """
 
 from __future__ import annotations

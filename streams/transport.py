@@ -21,6 +21,12 @@ from streams.chunking import Chunk
 BUFFER_FULL_PAUSE_S = 0.005
 """How long to wait while every partition is paused by back-pressure; Faust waits a whole second."""
 
+PAUSED_WAIT_S = 0.02
+"""How long to wait for other partitions while back-pressure pauses some; Faust waits a whole second.
+
+Nothing ends that wait when a paused partition may go on: its records would lie there, fetched, until then.
+"""
+
 FETCH_MAX_WAIT_MS = 20
 """How long the broker may hold a fetch: a partition just drained waits this long to be asked for again.
 
@@ -163,6 +169,8 @@ class ChunkConsumer(driver.Consumer):
         if self.flow_active and not self.app.client_only and not self._get_active_partitions():
             await self.sleep(BUFFER_FULL_PAUSE_S)
             return {}, set()
+        if self._buffered_partitions:
+            timeout = min(timeout, PAUSED_WAIT_S)
         return await super()._wait_next_records(timeout)
 
     async def perform_seek(self) -> None:

@@ -35,7 +35,8 @@ class Straight:
         for verb in _ASKING:
             if hasattr(last, verb):
                 setattr(self, verb, _asking(transforms, getattr(last, verb)))
-        self.learn_one = _learning(stages, last.learn_one)
+        learning = _learning_with_label if last._supervised else _learning_without_label  # noqa: SLF001 - river's own
+        self.learn_one = learning(stages, last.learn_one)
 
 
 def straight(model: Any) -> Any:
@@ -66,25 +67,42 @@ def _learns(part: Any) -> bool:
     return type(part).learn_one is not base.Transformer.learn_one
 
 
-def _asking(transforms: tuple[Transform, ...], verb: Callable[..., Any]) -> Callable[..., Any]:
+def _asking(transforms: tuple[Transform, ...], verb: Callable[[Any], Any]) -> Callable[[Any], Any]:
     if len(transforms) == 1:
         (transform,) = transforms
-        return lambda x, *y: verb(transform(x), *y)
+        return lambda x: verb(transform(x))
 
-    def ask(x: Any, *y: Any) -> Any:
+    def ask(x: Any) -> Any:
         for transform in transforms:
             x = transform(x)
-        return verb(x, *y)
+        return verb(x)
 
     return ask
 
 
-def _learning(stages: tuple[Stage, ...], learn_last: Callable[..., None]) -> Callable[..., None]:
-    def learn_one(x: Any, *y: Any) -> None:
+def _learning_with_label(
+    stages: tuple[Stage, ...], learn_last: Callable[[Any, Any], None]
+) -> Callable[..., None]:
+    if len(stages) == 1 and len(stages[0].learns) == 1:
+        (((learn,), transform),) = stages
+
+        def learn_two(x: Any, y: Any) -> None:
+            learn(x)
+            learn_last(transform(x), y)
+
+        return learn_two
+
+    def learn_all(x: Any, y: Any) -> None:
         for learns, transform in stages:
             for learn in learns:
                 learn(x)
             x = transform(x)
-        learn_last(x, *y)
+        learn_last(x, y)
 
-    return learn_one
+    return learn_all
+
+
+def _learning_without_label(
+    stages: tuple[Stage, ...], learn_last: Callable[[Any], None]
+) -> Callable[..., None]:
+    return _learning_with_label(stages, lambda x, _: learn_last(x))

@@ -66,7 +66,7 @@ def verbs_of(model: base.Estimator, task: Task) -> Verbs:
     """Return how to ask and teach *model*, by *task*."""
     bound = straight(model)
     learn: Callable[[Features, Any], None] = bound.learn_one
-    if not needs_label(model):
+    if not needs_label(model) and not isinstance(model, compose.Pipeline):  # that takes a label in any case
         learn = _unlabelled(bound.learn_one)
     return Verbs(_ASKERS[task](model, bound), learn)
 

@@ -255,14 +255,16 @@ def test_doctor_names_the_command_that_repairs_each_fault(run: Run, tmp_path: Pa
 
 
 def test_doctor_and_check_see_a_wrong_number_of_partitions(run: Run, name: str, tmp_path: Path) -> None:
-    w.write_pipeline(tmp_path, name, partitions=3)
+    w.write_pipeline(tmp_path, name, partitions=3).rename(
+        tmp_path / "wider.py"
+    )
 
-    check = run("topics", "check", "pipe.py", "--json")
+    check = run("topics", "check", "wider.py", "--json")
 
     assert check.exit_code == 4
     assert {t["problem"] for t in json.loads(check.stdout)} == {"has 2 partitions, expected 3"}
-    assert "headrace topics create pipe.py" in run("doctor", "pipe.py", "--json").stdout
-    assert run("status", "pipe.py").exit_code == 4
+    assert "headrace topics create wider.py" in run("doctor", "wider.py", "--json").stdout
+    assert run("status", "wider.py").exit_code == 4
 
 
 def test_the_development_kafka_goes_up_and_down(tmp_path: Path) -> None:
