@@ -64,17 +64,12 @@ class Learner:
 
     def _publish(self, records: Sequence[Record], outbox: Outbox) -> Counts:
         now = datetime.now(UTC)
-        shared = common_headers(PREDICTION_TYPE, self._source, now)
         append, topic = outbox.append, self._predictions
+        headers = [*common_headers(PREDICTION_TYPE, self._source, now), ("ce_id", b"")]
 
         def emit(result_id: str, key: bytes | None, value: bytes, record: Record) -> None:
-            append(
-                topic,
-                key,
-                value,
-                record.timestamp,
-                [*shared, ("ce_id", result_id.encode())],
-            )
+            headers[-1] = ("ce_id", result_id.encode())  # written out at once: one list serves all
+            append(topic, key, value, record.timestamp, headers)
 
         def dead(letter_id: str, key: bytes | None, value: bytes, record: Record) -> None:
             headers: Headers = common_headers(DEAD_LETTER_TYPE, self._source, now)

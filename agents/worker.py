@@ -132,6 +132,7 @@ class Worker:
                 worker_port=port,
                 session_timeout_s=self.settings.session_timeout_s,
                 fetch_bytes=self.settings.fetch_bytes,
+                compression=self.settings.compression,
             )
         )
         learning.attach(app, self.pipeline, self.metrics)

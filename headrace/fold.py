@@ -115,7 +115,7 @@ class Fold:
         Each is checked, predicted, learned; only then does `next_offset` move past it. What is before
         `next_offset` was folded already and is skipped.
         """
-        counts = Counts()
+        counts, n_predicted = Counts(), 0
         parse, label, id_prefix = self._parse, self.pipeline.label, self._id_prefix
         key_bytes = self.pipeline.limits.key_bytes
         work = self._one_model if len(self._members) == 1 else self._several_models
@@ -144,8 +144,9 @@ class Fold:
                         made_id, event_id, label, step, place, found, probability, score, models, final.error
                     )
                     emit(made_id, key, _encode(result), record)
-                    counts.predicted += 1
+                    n_predicted += 1
             self.next_offset = offset + 1
+        counts.predicted = n_predicted
         return counts
 
     def digest(self) -> str:

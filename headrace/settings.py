@@ -27,7 +27,8 @@ log = logging.getLogger(__name__)
 class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """Where the brokers are and how a worker behaves; seconds and bytes.
 
-    ``bootstrap`` is ``host:port[,host:port]``, or ``None`` for the local Kafka.
+    ``bootstrap`` is ``host:port[,host:port]``, or ``None`` for the local Kafka. ``compression`` is that of
+    the results.
     """
 
     bootstrap: Annotated[str, msgspec.Meta(min_length=1)] | None = None
@@ -36,6 +37,7 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     session_timeout_s: Seconds = 30.0
     commit_interval_s: Seconds = 1.0
     fetch_bytes: Annotated[int, msgspec.Meta(ge=1)] = 1 << 20
+    compression: Literal["none", "gzip", "snappy", "lz4", "zstd"] = "snappy"
     broker_lost_timeout_s: Seconds = 60.0
     data_dir: Annotated[str, msgspec.Meta(min_length=1)] = ".headrace"
     log_level: Literal["debug", "info", "warning", "error", "critical"] = "info"

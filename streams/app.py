@@ -24,6 +24,7 @@ class AppSettings(msgspec.Struct, frozen=True):
     request_timeout_s: float = 60.0
     fetch_bytes: int = 1 << 20
     buffered_chunks: int = 16
+    compression: str = "snappy"
     worker_port: int = 6066
 
 
@@ -80,6 +81,7 @@ def build_app(settings: AppSettings) -> HeadraceApp:
         "producer_max_request_size": 4 << 20,
         "producer_request_timeout": settings.request_timeout_s,
         "producer_linger": 0.0,
+        "producer_compression_type": None if settings.compression == "none" else settings.compression,
         "worker_redirect_stdouts": False,
     }
     return HeadraceApp(settings.group, **options)

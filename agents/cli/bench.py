@@ -78,7 +78,7 @@ def command(
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(_TERMINATED))
     python = peers_python or peers_env.ensure(peers_env.default_folder(), _say)
     with _kafka(bootstrap) as address, _progress(plan) as tell:
-        stage = Stage(address, python.absolute(), f"{time.time_ns() // 1_000_000:x}")
+        stage = Stage(address, python.absolute(), f"{int(time.time()) & 0xFFFFFF:x}")
         findings = Measurement(stage, plan, tell).everything()
     content = report.as_json(findings, _about(plan))
     if out is not None:

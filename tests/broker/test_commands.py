@@ -255,9 +255,7 @@ def test_doctor_names_the_command_that_repairs_each_fault(run: Run, tmp_path: Pa
 
 
 def test_doctor_and_check_see_a_wrong_number_of_partitions(run: Run, name: str, tmp_path: Path) -> None:
-    w.write_pipeline(tmp_path, name, partitions=3).rename(
-        tmp_path / "wider.py"
-    )
+    w.write_pipeline(tmp_path, name, partitions=3).rename(tmp_path / "wider.py")
 
     check = run("topics", "check", "wider.py", "--json")
 
