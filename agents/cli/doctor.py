@@ -22,7 +22,7 @@ from headrace.loading import load_pipeline
 from headrace.pipeline import Pipeline
 from streams import client, groups, topics
 
-_PINNED = re.compile(r"([\w-]+)==([\w.]+)")
+_PINNED = re.compile(r"([\w-]+)(?:\[[\w,-]*\])?==([\w.]+)")
 
 
 class Finding(msgspec.Struct, omit_defaults=True):
