@@ -21,6 +21,9 @@ from headrace.errors import HeadraceError
 STOP_TIMEOUT_S = 12.0
 """A worker gives itself 10 s; after this it is killed."""
 
+PERMANENT = {2: "usage", 4: "a check failed"}
+"""Exit codes after which a worker would only end in the same way again."""
+
 CRASH_LIMIT = 5
 CRASH_WINDOW_S = 60.0
 FIRST_DELAY_S = 0.5
@@ -207,7 +210,8 @@ class Supervisor:
         Raises
         ------
         HeadraceError
-            If a worker died `CRASH_LIMIT` times within `CRASH_WINDOW_S`, with the end of its log.
+            If a worker died `CRASH_LIMIT` times within `CRASH_WINDOW_S`, or once of something that will not
+            mend itself (`PERMANENT`); with the end of its log.
         """
         for worker in self.workers:
             self._read_log(worker)
@@ -228,9 +232,11 @@ class Supervisor:
         worker.partitions = None
         delay_s = self._backoffs[worker].crashed(now)
         ended = f"worker {worker.number} (pid {worker.pid}) {_ending(worker.exit_code)}"
-        if delay_s is None:
+        hopeless = PERMANENT.get(worker.exit_code or 0)
+        if delay_s is None or hopeless:
+            often = f"{CRASH_LIMIT} times within {CRASH_WINDOW_S:.0f} s"
             raise HeadraceError(
-                f"{ended}, {CRASH_LIMIT} times within {CRASH_WINDOW_S:.0f} s: giving up",
+                f"{ended}, {hopeless or often}: giving up",
                 why=f"its log ends:\n{worker.log_tail()}",
                 fix=f"the whole log: {worker.log_path}",
             )

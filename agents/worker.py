@@ -17,6 +17,7 @@ from aiokafka.errors import KafkaError
 from agents import health, learning
 from agents.worker_metrics import WorkerMetrics
 from headrace.errors import HeadraceError
+from headrace.loading import Attach
 from headrace.metrics import set_build_info
 from headrace.pipeline import Pipeline
 from headrace.settings import Settings
@@ -57,13 +58,18 @@ class Worker:
         Where and how; `Settings.bootstrap` must be set.
     target
         What the user typed, for error messages.
+    attach
+        Adds agents of the user's own to the worker's Faust app.
 
     """
 
-    def __init__(self, pipeline: Pipeline, settings: Settings, *, target: str) -> None:
+    def __init__(
+        self, pipeline: Pipeline, settings: Settings, *, target: str, attach: Attach | None = None
+    ) -> None:
         self.pipeline = pipeline
         self.settings = settings
         self.target = target
+        self._attach = attach
         self.bootstrap = settings.bootstrap or ""
         self.metrics = WorkerMetrics(pipeline.name, pipeline.source.name)
         self._stopping = asyncio.Event()
@@ -136,6 +142,8 @@ class Worker:
             )
         )
         learning.attach(app, self.pipeline, self.metrics)
+        if self._attach is not None:
+            self._attach(app)
         app.on_rebalance_complete.connect(self._assigned, weak=False)  # type: ignore[arg-type] # Faust's callback
         app.on_partitions_revoked.connect(self._revoked, weak=False)  # type: ignore[arg-type] # types are too wide
         self._state = "joining the group"
@@ -267,10 +275,10 @@ def _end_for_certain() -> None:
     timer.start()
 
 
-def run(pipeline: Pipeline, settings: Settings, *, target: str) -> None:
+def run(pipeline: Pipeline, settings: Settings, *, target: str, attach: Attach | None = None) -> None:
     """Run one worker in this process until it is told to stop; see `Worker.run`."""
 
     async def main() -> None:
-        await Worker(pipeline, settings, target=target).run()
+        await Worker(pipeline, settings, target=target, attach=attach).run()
 
     asyncio.run(main())

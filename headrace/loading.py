@@ -6,11 +6,16 @@ import hashlib
 import importlib
 import importlib.util
 import sys
+from collections.abc import Callable
 from pathlib import Path
 from types import ModuleType
+from typing import Any, TypeAlias
 
 from headrace.errors import HeadraceError, TargetError
 from headrace.pipeline import Pipeline
+
+Attach: TypeAlias = Callable[[Any], None]
+"""Takes a Faust app; the engine itself knows no Faust."""
 
 
 def load_module(target: str) -> tuple[ModuleType, str | None]:
@@ -81,6 +86,28 @@ def load_pipeline(target: str) -> Pipeline:
             fix=f"{target}:NAME" if found else "pipeline = headrace.Pipeline(...) in that file",
         )
     return next(iter(distinct.values()))
+
+
+def load_attach(target: str) -> Attach | None:
+    """Return the function ``attach`` of the module that *target* names, or ``None`` if it has none.
+
+    It takes the worker's Faust app and adds agents of the user's own to it.
+
+    Raises
+    ------
+    TargetError
+        If there is no such module, or its ``attach`` is no function.
+
+    """
+    module, _ = load_module(target)
+    attach: Attach | None = getattr(module, "attach", None)
+    if attach is not None and not callable(attach):
+        raise TargetError(
+            f"{module.__name__}.attach is no function",
+            why=f"it is {attach!r}",
+            fix="def attach(app): ...  adds Faust agents of your own; call anything else by another name",
+        )
+    return attach
 
 
 def _listed(found: dict[str, Pipeline]) -> str:

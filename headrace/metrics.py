@@ -10,6 +10,7 @@ from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 registry = CollectorRegistry(auto_describe=True)
 
 _CHUNK_BUCKETS_S = (0.001, 0.0025, 0.005, 0.01, 0.02, 0.05, 0.1, 0.25, 1.0, 5.0)
+_REBALANCE_BUCKETS_S = (0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0)
 _AGE_BUCKETS_S = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 5.0, 60.0, 3600.0)
 
 build = Gauge(
@@ -71,6 +72,19 @@ assigned = Gauge(
 rebalances = Counter(
     "headrace_rebalances_total",
     "Rebalances this worker took part in.",
+    ["pipeline"],
+    registry=registry,
+)
+rebalance_duration = Histogram(
+    "headrace_rebalance_duration_seconds",
+    "From partitions revoked to partitions assigned: time without work.",
+    ["pipeline"],
+    buckets=_REBALANCE_BUCKETS_S,
+    registry=registry,
+)
+in_flight = Gauge(
+    "headrace_in_flight_events",
+    "Records folded whose results are not yet acknowledged by the brokers.",
     ["pipeline"],
     registry=registry,
 )

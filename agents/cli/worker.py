@@ -10,7 +10,7 @@ import click
 from agents import worker
 from agents.cli.common import bootstrap_option, load_settings
 from headrace import logs
-from headrace.loading import load_pipeline
+from headrace.loading import load_attach, load_pipeline
 
 
 @click.command("worker")
@@ -33,7 +33,8 @@ def command(
     """Run one worker of the pipeline TARGET in this process.
 
     TARGET is a module (pipelines.fraud), a file (pipelines/fraud.py) or either with :name. Start the command
-    several times: the workers share the partitions.
+    several times: the workers share the partitions. A function attach(app) beside the pipeline gets the
+    worker's Faust app, for Faust agents of your own.
 
     \b
     Example:
@@ -45,4 +46,4 @@ def command(
         os.execv(sys.executable, [sys.executable, "-m", "headrace", *sys.argv[1:]])  # noqa: S606
     settings = load_settings(bootstrap, http_host=http_host, http_port=http_port, log_level=log_level)
     logs.configure(settings.log_level)
-    worker.run(load_pipeline(target), settings, target=target)
+    worker.run(load_pipeline(target), settings, target=target, attach=load_attach(target))

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import time
 from pathlib import Path
 
-from agents.supervisor import CRASH_LIMIT, CRASH_WINDOW_S, Backoff, WorkerProcess
+import pytest
+
+from agents.supervisor import CRASH_LIMIT, CRASH_WINDOW_S, Backoff, Supervisor, WorkerProcess
+from headrace.errors import HeadraceError
 
 
 def test_delays_double_and_end_in_giving_up() -> None:
@@ -39,3 +43,17 @@ def test_the_log_tells_where_a_worker_is_what_it_holds_and_how_it_ended(tmp_path
     assert seen[1] == '{"a": "line that a model printed"}'
     assert len(seen) == 5
     assert list(worker.new_log_lines()) == []
+
+
+def test_what_cannot_mend_itself_is_not_tried_again(tmp_path: Path) -> None:
+    deadline = time.monotonic() + 30
+    with (
+        Supervisor("nowhere.pipelines", 1, tmp_path, env={"HEADRACE_BOOTSTRAP": "127.0.0.1:1"}) as supervisor,
+        pytest.raises(HeadraceError, match="ended with exit code 2, usage: giving up") as caught,
+    ):
+        while time.monotonic() < deadline:
+            supervisor.check(time.monotonic())
+            time.sleep(0.02)  # between looks
+
+    assert supervisor.restarts == 0
+    assert "there is no module 'nowhere.pipelines'" in caught.value.why
