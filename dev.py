@@ -19,6 +19,7 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parent
 VENV = ROOT / ".venv"
 CHECKS = ("ruff check .", "ruff format --check .", "mypy", "lint-imports", "deptry .")
+FULL = ["-n", "2", "--dist", "loadfile"]  # most of it waits: for Kafka to start, for sessions to end
 FAST = ["-m", "not broker and not slow", "tests/unit", "tests/contract"]
 USAGE = 2
 
@@ -67,7 +68,7 @@ def prepare() -> int:
 def test(arguments: list) -> int:
     """Run the checks in turn, up to the first that fails."""
     fast = arguments[:1] == ["--fast"]
-    pytest = ["pytest"] + (FAST + arguments[1:] if fast else arguments)
+    pytest = ["pytest"] + (FAST + arguments[1:] if fast else FULL + arguments)
     for name, *options in [check.split() for check in CHECKS] + [pytest]:
         say(" ".join([name] + options))
         code = run(str(VENV / "bin" / name), *options)

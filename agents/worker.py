@@ -76,6 +76,7 @@ class Worker:
         self._app: HeadraceApp | None = None
         self._state = "starting"
         self._contact_at = time.monotonic()
+        self._revoked_at: float | None = None
 
     def stop(self) -> None:
         """Finish the chunk, flush, commit, leave the group."""
@@ -189,11 +190,13 @@ class Worker:
         for tp, partition in self._partitions.items():
             replay = max(0, partition.emit_from - partition.processor.next_offset)
             self.metrics.partition(tp.partition, lag=0, replay=replay)
-        self._state = "running"
+        if self._revoked_at is not None:
+            self.metrics.rebalanced(time.monotonic() - self._revoked_at)
+        self._state, self._revoked_at = "running", None
         log.info("assigned", pipeline=self.pipeline.label, partitions=now)
 
     async def _revoked(self, app: HeadraceApp, revoked: Any, **_: Any) -> None:
-        self._state = "rebalancing"
+        self._state, self._revoked_at = "rebalancing", time.monotonic()
         await self._partitions.settle()
 
     async def _commit_for_ever(self) -> None:
@@ -234,6 +237,7 @@ class Worker:
                 await partitions_by_topic(raw_producer(self._app))
                 return
             ends: Mapping[Any, int] = await self._app.consumer.highwaters(*owned)
+        self.metrics.in_flight(sum(partition.in_flight for partition in owned.values()))
         for tp, end in ends.items():
             behind = owned[tp].processor.next_offset
             self.metrics.partition(

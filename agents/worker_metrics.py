@@ -57,6 +57,14 @@ class WorkerMetrics:
         metrics.lag.labels(self._pipeline, self._topic, str(partition)).set(lag)
         metrics.recovery_remaining.labels(self._pipeline, str(partition)).set(replay)
 
+    def in_flight(self, n_records: int) -> None:
+        """Take in how many records are folded whose results are not acknowledged yet."""
+        metrics.in_flight.labels(self._pipeline).set(n_records)
+
+    def rebalanced(self, seconds: float) -> None:
+        """Take in how long this worker had no partitions."""
+        metrics.rebalance_duration.labels(self._pipeline).observe(seconds)
+
     def assignment(self, partitions: Sequence[int], given_away: Sequence[int]) -> None:
         """Take in a rebalance: what is owned now and what no longer is."""
         metrics.rebalances.labels(self._pipeline).inc()

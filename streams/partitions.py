@@ -80,6 +80,12 @@ class Partition:
             await self.outbox.drain(DRAIN_TIMEOUT_S)
 
     @property
+    def in_flight(self) -> int:
+        """Records folded whose results are not acknowledged yet."""
+        done = self.outbox.acknowledged_offset()
+        return max(0, self.processor.next_offset - (self.emit_from if done is None else done))
+
+    @property
     def is_replaying(self) -> bool:
         """Whether the state is still behind the frontier."""
         return self.processor.next_offset < self.emit_from

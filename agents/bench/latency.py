@@ -20,10 +20,13 @@ def percentile(values: Sequence[float], percent: int) -> float:
     return statistics.quantiles(values, n=100, method="inclusive")[percent - 1]
 
 
-def latency(stage: Stage, contestant: Contestant, rate: int, *, seconds: float, skip_s: float) -> Latency:
+def latency(
+    stage: Stage, contestant: Contestant, rate: int, *, number: int, seconds: float, skip_s: float
+) -> Latency:
     """Return the latency of *contestant* at *rate* events a second, the first *skip_s* seconds left out."""
     n_events = int(rate * seconds)
-    source, group = stage.name("paced", contestant.name, rate), stage.name("latency", contestant.name, rate)
+    source = stage.name("paced", contestant.name, rate, number)
+    group = stage.name("latency", contestant.name, rate, number)
     common = ("--source", source, "--group", group, "--events", n_events)
     with (
         stage.topics(source),
@@ -40,6 +43,7 @@ def latency(stage: Stage, contestant: Contestant, rate: int, *, seconds: float, 
     return Latency(
         contestant.name,
         rate,
+        number,
         seen["seen"],
         n_events,
         percentile(found, 50),

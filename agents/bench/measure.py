@@ -32,9 +32,10 @@ class Measurement:
         """Return all findings."""
         for model in self.plan.models:
             self._throughput(model)
-        for rate in self.plan.rates:
-            for contestant in self.plan.timed:
-                self._latency(contestant, rate)
+        for number in range(self.plan.latency_rounds):
+            for rate in self.plan.rates:
+                for contestant in self.plan.timed:
+                    self._latency(contestant, rate, number)
         for number in range(self.plan.scaling_rounds):
             for contestant in self.plan.timed:
                 for workers in (1, 2):
@@ -62,11 +63,17 @@ class Measurement:
                     measure_split = partial(split, self.stage, model=model, number=number, n_events=n_events)
                     self._note("headrace", place + "headrace's parts", measure_split, self.findings.splits)
 
-    def _latency(self, contestant: Contestant, rate: int) -> None:
+    def _latency(self, contestant: Contestant, rate: int, number: int) -> None:
         measure = partial(
-            latency, self.stage, contestant, rate, seconds=self.plan.rate_s, skip_s=self.plan.skip_s
+            latency,
+            self.stage,
+            contestant,
+            rate,
+            number=number,
+            seconds=self.plan.rate_s,
+            skip_s=self.plan.skip_s,
         )
-        doing = f"latency at {rate:,} events/s: {contestant.name}"
+        doing = f"latency at {rate:,} events/s, round {number + 1}: {contestant.name}"
         self._note(contestant.name, doing, measure, self.findings.latencies)
 
     def _scaling(self, contestant: Contestant, number: int, workers: int) -> None:

@@ -42,6 +42,7 @@ class Latency(msgspec.Struct, frozen=True):
 
     contestant: str
     rate: int
+    round: int
     seen: int
     expected: int
     p50_ms: float

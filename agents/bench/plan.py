@@ -53,6 +53,7 @@ class Plan(msgspec.Struct, frozen=True):
     rates: tuple[int, ...] = (1_000, 5_000)
     rate_s: float = 10.0
     skip_s: float = 2.0
+    latency_rounds: int = 3
     scaling_rounds: int = 3
     is_quick: bool = False
 
@@ -75,7 +76,8 @@ class Plan(msgspec.Struct, frozen=True):
     def n_steps(self) -> int:
         """Return how many measurements there are, for the progress bar."""
         throughput = self.rounds * len(self.models) * (len(self.contestants) + self.n_splits)
-        return throughput + len(self.timed) * (len(self.rates) + 2 * self.scaling_rounds)
+        paced = self.latency_rounds * len(self.rates)
+        return throughput + len(self.timed) * (paced + 2 * self.scaling_rounds)
 
     @property
     def n_splits(self) -> int:

@@ -8,7 +8,7 @@ from typing import Any
 
 import msgspec
 
-from agents.bench.measured import Findings, Run, Scaling
+from agents.bench.measured import Findings, Latency, Run, Scaling
 from agents.bench.plan import BARE
 
 OURS = "headrace"
@@ -104,6 +104,37 @@ def speedup(scalings: Sequence[Scaling], contestant: str) -> Spread | None:
     return spread(found[n, 2] / found[n, 1] for n, w in found if w == 1 and (n, 2) in found)
 
 
+class Paced(msgspec.Struct, frozen=True):
+    """Latency of one contestant at one rate over several rounds."""
+
+    contestant: str
+    rate: int
+    seen: int
+    expected: int
+    p50_ms: Spread
+    p99_ms: Spread
+    cpu_us: Spread
+
+
+def paced(latencies: Sequence[Latency]) -> list[Paced]:
+    """Return one line a contestant and rate, in the order of first appearance."""
+    found: dict[tuple[str, int], list[Latency]] = {}
+    for latency in latencies:
+        found.setdefault((latency.contestant, latency.rate), []).append(latency)
+    return [
+        Paced(
+            name,
+            rate,
+            sum(x.seen for x in rounds),
+            sum(x.expected for x in rounds),
+            _some(spread(x.p50_ms for x in rounds)),
+            _some(spread(x.p99_ms for x in rounds)),
+            _some(spread(x.cpu_us for x in rounds)),
+        )
+        for (name, rate), rounds in found.items()
+    ]
+
+
 def as_json(findings: Findings, about: dict[str, Any]) -> dict[str, Any]:
     """Return everything, raw and summed up, ready for JSON."""
     models = list(dict.fromkeys(r.model for r in findings.runs))
@@ -112,7 +143,7 @@ def as_json(findings: Findings, about: dict[str, Any]) -> dict[str, Any]:
         "about": about,
         "models": {m: msgspec.to_builtins(lines(findings.runs, m)) for m in models},
         "parts": [msgspec.to_builtins(p) for m in models if (p := parts(findings, m))],
-        "latency": msgspec.to_builtins(findings.latencies),
+        "latency": msgspec.to_builtins(paced(findings.latencies)),
         "two_workers": {n: msgspec.to_builtins(speedup(findings.scalings, n)) for n in names},
         "raw": msgspec.to_builtins(findings),
     }

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from agents.bench.goals import Goal
 from agents.bench.measured import Findings
-from agents.bench.report import Spread, lines, parts, speedup
+from agents.bench.report import Spread, lines, paced, parts, speedup
 
 Row = list[str]
 RUN_COLUMNS = ("contestant", "events/s", "least-most", "to bare", "least-most", "CPU us", "MB")
 PART_COLUMNS = ("model", "codec us", "model us", "bookkeeping us", "transport us", "all us")
-LATENCY_COLUMNS = ("contestant", "events/s", "p50 ms", "p99 ms", "results", "CPU us")
+LATENCY_COLUMNS = ("contestant", "events/s", "p50 ms", "p99 ms", "least-most", "results", "CPU us")
 SCALING_COLUMNS = ("contestant", "two to one", "least-most", "rounds")
 GOAL_COLUMNS = ("goal", "wanted", "measured", "reached")
 
@@ -57,12 +57,13 @@ def latency_rows(findings: Findings) -> list[Row]:
         [
             x.contestant,
             f"{x.rate:,}",
-            f"{x.p50_ms:.1f}",
-            f"{x.p99_ms:.1f}",
+            f"{x.p50_ms.median:.1f}",
+            f"{x.p99_ms.median:.1f}",
+            _range(x.p99_ms, ".1f"),
             f"{x.seen:,}/{x.expected:,}",
-            f"{x.cpu_us:,.0f}",
+            f"{x.cpu_us.median:,.0f}",
         ]
-        for x in findings.latencies
+        for x in paced(findings.latencies)
     ]
 
 

@@ -92,7 +92,7 @@ def command(
 def _plan(*, rounds: int | None, quick: bool, throughput_only: bool, **chosen: Any) -> Plan:
     plan = Plan(rounds=rounds or (1 if quick else 5), is_quick=quick, **chosen)
     if quick:
-        plan = msgspec.structs.replace(plan, rate_s=4.0, scaling_rounds=1)
+        plan = msgspec.structs.replace(plan, rate_s=4.0, latency_rounds=1, scaling_rounds=1)
     if throughput_only:
         plan = msgspec.structs.replace(plan, rates=(), scaling_rounds=0)
     return plan

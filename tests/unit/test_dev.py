@@ -113,8 +113,8 @@ def test_command_gets_its_arguments_and_its_exit_code_comes_back(dev: ModuleType
 @pytest.mark.parametrize(
     ("arguments", "last"),
     [
-        ([], "pytest"),
-        (["-k", "fold"], "pytest -k fold"),
+        ([], "pytest -n 2 --dist loadfile"),
+        (["-k", "fold"], "pytest -n 2 --dist loadfile -k fold"),
         (["--fast"], "pytest -m not broker and not slow tests/unit tests/contract"),
         (["--fast", "-x"], "pytest -m not broker and not slow tests/unit tests/contract -x"),
     ],

@@ -46,14 +46,18 @@ def test_the_log_tells_where_a_worker_is_what_it_holds_and_how_it_ended(tmp_path
 
 
 def test_what_cannot_mend_itself_is_not_tried_again(tmp_path: Path) -> None:
-    deadline = time.monotonic() + 30
-    with (
-        Supervisor("nowhere.pipelines", 1, tmp_path, env={"HEADRACE_BOOTSTRAP": "127.0.0.1:1"}) as supervisor,
-        pytest.raises(HeadraceError, match="ended with exit code 2, usage: giving up") as caught,
-    ):
-        while time.monotonic() < deadline:
-            supervisor.check(time.monotonic())
-            time.sleep(0.02)  # between looks
+    env = {"HEADRACE_BOOTSTRAP": "127.0.0.1:1"}
 
-    assert supervisor.restarts == 0
+    with Supervisor("nowhere.pipelines", 1, tmp_path, env=env) as supervisor:
+        with pytest.raises(HeadraceError, match="ended with exit code 2, usage: giving up") as caught:
+            check_for_ever(supervisor)
+        assert supervisor.restarts == 0
+
     assert "there is no module 'nowhere.pipelines'" in caught.value.why
+
+
+def check_for_ever(supervisor: Supervisor) -> None:
+    deadline = time.monotonic() + 30
+    while time.monotonic() < deadline:
+        supervisor.check(time.monotonic())
+        time.sleep(0.02)  # between looks

@@ -54,9 +54,9 @@ def test_every_script_of_a_peer_exists():
 
 
 def test_the_number_of_steps_counts_every_measurement():
-    plan = Plan(rounds=2, models=("lr",), peers=("headrace", "faust"), scaling_rounds=3)
+    plan = Plan(rounds=2, models=("lr",), peers=("headrace", "faust"), latency_rounds=2, scaling_rounds=3)
     throughput = 2 * (3 + 1)  # bare, headrace, faust and the split
-    assert plan.n_steps() == throughput + 2 + 3 * 2  # two rates, one worker and two
+    assert plan.n_steps() == throughput + 2 * 2 + 3 * 2  # two rates, one worker and two
 
 
 def test_nothing_of_headrace_is_measured_where_it_takes_no_part():
