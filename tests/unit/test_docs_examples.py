@@ -178,6 +178,7 @@ def test_reasons_of_dead_letters_are_documented(project: Path) -> None:
         b'{"id":"a","pump":"p","pump":"q","values":{}}',
     ):
         harness.send(value)
+    harness.send(b'{"id":"a","pump":"p","values":{}}', key=b"k" * 70_000)
 
     found = {letter["error"]["type"] for letter in harness.dead}
     assert harness.predictions == []
