@@ -77,7 +77,11 @@ METHODS: list[tuple[type, str, list[str], str]] = [
 ]
 
 
-@pytest.mark.parametrize(("owner", "name", "parameters", "use"), METHODS, ids=lambda value: getattr(value, "__qualname__", str(value))[:40])
+@pytest.mark.parametrize(
+    ("owner", "name", "parameters", "use"),
+    METHODS,
+    ids=lambda value: getattr(value, "__qualname__", str(value))[:40],
+)
 def test_a_method_has_the_signature_we_call_or_override(
     owner: type, name: str, parameters: list[str], use: str
 ) -> None:
@@ -128,7 +132,9 @@ SENTENCES: list[tuple[Any, str, str]] = [
 ]
 
 
-@pytest.mark.parametrize(("place", "code", "why"), SENTENCES, ids=lambda value: getattr(value, "__qualname__", str(value))[:40])
+@pytest.mark.parametrize(
+    ("place", "code", "why"), SENTENCES, ids=lambda value: getattr(value, "__qualname__", str(value))[:40]
+)
 def test_the_code_we_read_is_still_there(place: Any, code: str, why: str) -> None:
     assert code in inspect.getsource(place), (
         f"{code!r} is not in {place.__name__} any more; relied upon: {why}"
