@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 
 import pytest
 
@@ -110,7 +111,8 @@ def test_depth_beyond_the_stack_is_refused_as_depth(depth: int) -> None:
     refusal = refusal_of(nested(depth))
 
     assert refusal.reason == "depth"
-    assert "nested too deeply" in str(refusal)
+    # Pythons differ in how deep their parsers go before they give up; our own count says the rest.
+    assert re.search(f"nested too deeply|at most 64 levels, got {depth}", str(refusal))
 
 
 def test_depth_at_the_limit_is_taken() -> None:
