@@ -14,8 +14,9 @@ from agents.demo.flights_pipeline import Flight, pipeline
 from agents.demo.ledger import Ledger
 from agents.demo.panel import Snapshot, WorkerLine
 from agents.demo.recovery import Recovery
-from agents.demo.score import Rate, Score
+from agents.demo.score import Score
 from agents.demo.views import View
+from agents.rate import Rate
 from agents.supervisor import Supervisor
 from agents.worker import topic_specs
 from headrace.errors import HeadraceError

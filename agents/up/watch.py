@@ -8,7 +8,7 @@ from collections.abc import Callable
 
 from aiokafka.errors import KafkaError
 
-from agents.demo.score import Rate
+from agents.rate import Rate
 from agents.supervisor import Supervisor
 from agents.up import meter
 from agents.up.meter import Meter, Progress

@@ -10,7 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from river import metrics
 
-from agents.demo.score import WINDOW, Rate, Score, roc_auc
+from agents.demo.score import WINDOW, Score, roc_auc
+from agents.rate import Rate
 
 Answer = tuple[bool, bool, float]
 
