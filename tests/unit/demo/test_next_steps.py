@@ -80,12 +80,12 @@ def test_every_command_exists_with_its_options(step: Step) -> None:
         return
     command: click.Command = cli
     words = words[1:]
-    context = click.Context(cli, info_name="headrace")
+    context = click.Context(cli, info_name="headrace", **cli.context_settings)
     while isinstance(command, click.Group):
         found = command.get_command(context, words[0])
         assert found is not None, words[0]
         command, words = found, words[1:]
-    command.make_context("headrace", words)  # raises where an option or an argument is wrong
+    command.make_context("headrace", words, parent=context)  # raises where an option or an argument is wrong
 
 
 def test_the_target_leads_to_the_demos_pipeline() -> None:
