@@ -1,8 +1,8 @@
 """A river pipeline called straight: the same steps in the same order, without the dispatch between them.
 
-`compose.Pipeline` looks up each step's role, routes keyword arguments and builds tuples on every call: 2 of
-the 13 us that a scaled logistic regression takes. Which calls it makes is fixed when it is built, so they
-can be bound once. State, answers and digest are those of the pipeline itself, to the bit.
+`compose.Pipeline` goes through a plan of roles and routes keyword arguments on every call: 0.9 of the 12.4 us
+that a scaled logistic regression takes. Which calls it makes is fixed when it is built, so they can be bound
+once. Answers and the state of every step are those of the pipeline itself, to the bit.
 """
 
 from __future__ import annotations

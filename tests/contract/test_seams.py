@@ -1,4 +1,4 @@
-"""Each private part of Faust, mode, aiokafka and jgo that we lean on is still there and does what we think.
+"""Each private part of Faust, mode and aiokafka that we lean on is still there and does what we think.
 
 A failure says what is relied upon: read the new version's code before changing anything.
 """
@@ -9,14 +9,11 @@ import inspect
 import re
 import tomllib
 from collections.abc import AsyncIterator
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from importlib.metadata import version
 from pathlib import Path
-from threading import Thread
 from typing import Any
 
 import aiokafka
-import jgo.maven
 import pytest
 from aiokafka.client import AIOKafkaClient
 from aiokafka.cluster import ClusterMetadata
@@ -280,29 +277,3 @@ def test_a_message_can_carry_a_chunk() -> None:
     assert (message.topic, message.partition, message.offset, message.timestamp) == ("hot", 3, 41, 1.5)
     assert message.value is chunk
     assert (message.key, message.tp, message.generation_id) == (None, tp, 9)
-
-
-def test_jgo_fetches_one_jar_by_its_coordinate_into_the_repository_it_is_given(tmp_path: Path) -> None:
-    class Maven(BaseHTTPRequestHandler):
-        def do_GET(self) -> None:
-            found = self.path == "/org/some/thing/1.2/thing-1.2.jar"
-            self.send_response(200 if found else 404)
-            self.send_header("content-length", "3" if found else "0")
-            self.end_headers()
-            self.wfile.write(b"jar" if found else b"")
-
-        def log_message(self, *_: object) -> None: ...
-
-    with ThreadingHTTPServer(("127.0.0.1", 0), Maven) as server:
-        thread = Thread(target=server.serve_forever)
-        thread.start()
-        context = jgo.maven.MavenContext(
-            repo_cache=tmp_path, remote_repos={"local": f"http://127.0.0.1:{server.server_port}"}
-        )
-        try:
-            path = context.project("org.some", "thing").at_version("1.2").artifact().resolve()
-        finally:
-            server.shutdown()
-            thread.join()
-    assert path.read_bytes() == b"jar"
-    assert path.is_relative_to(tmp_path)
