@@ -16,7 +16,9 @@ COPY agents agents
 RUN pip install --no-deps . && pip check
 
 FROM python:3.13-slim
-RUN useradd --system --uid 10001 --no-create-home --shell /usr/sbin/nologin headrace
+# /keys: a new volume that is mounted there takes over its owner and mode; others may not read keys.
+RUN useradd --system --uid 10001 --no-create-home --shell /usr/sbin/nologin headrace \
+    && install --directory --owner=10001 --group=10001 --mode=0700 /keys
 COPY --from=build /opt/headrace /opt/headrace
 # PYTHONHASHSEED: some models iterate over sets, and replay has to give the same answers in every worker.
 ENV PATH=/opt/headrace/bin:$PATH \

@@ -4,8 +4,9 @@
     python3 dev.py test           all that has to pass before a change lands
     python3 dev.py test --fast    the same without Kafka and without slow tests
     python3 dev.py bench          the benchmark
+    python3 dev.py chaos          workers and brokers killed for half an hour, every result compared
 
-Further arguments go to `headrace demo`, `headrace bench` or pytest. The first call makes .venv.
+Further arguments go to `headrace demo`, `headrace bench`, the soak (tools/README.md) or pytest. The first call makes .venv.
 """
 
 import hashlib
@@ -19,7 +20,7 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parent
 VENV = ROOT / ".venv"
 CHECKS = ("ruff check .", "ruff format --check .", "mypy", "lint-imports", "deptry .")
-FULL = ["-n", "2", "--dist", "loadfile"]  # most of it waits: for Kafka to start, for sessions to end
+FULL = ["-n", "2", "--dist", "loadfile"]  # a third would starve the chaos lane of two cores
 FAST = ["-m", "not broker and not slow", "tests/unit", "tests/contract"]
 USAGE = 2
 
@@ -83,7 +84,7 @@ def main(arguments: list) -> int:
     if not (3, 11) <= sys.version_info[:2] <= (3, 13):
         say("needs Python 3.11, 3.12 or 3.13; this is {}.{}.{}".format(*sys.version_info[:3]))
         return USAGE
-    if arguments[:1] not in (["demo"], ["test"], ["bench"]):
+    if arguments[:1] not in (["demo"], ["test"], ["bench"], ["chaos"]):
         asked = arguments[:1] in (["-h"], ["--help"])
         print(__doc__, file=sys.stdout if asked else sys.stderr)
         return 0 if asked else USAGE
@@ -93,6 +94,8 @@ def main(arguments: list) -> int:
         return code
     if arguments[0] == "test":
         return test(arguments[1:])
+    if arguments[0] == "chaos":
+        return run(str(VENV / "bin/python"), "-m", "tools.chaos", *arguments[1:])
     say(" ".join(["headrace"] + arguments))
     return run(str(VENV / "bin/headrace"), *arguments)
 

@@ -3,13 +3,18 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
+from collections import deque
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
 from faust.types import TP, StreamT
 
+from agents.late_letters import Waiting, late
+from agents.sealing import Sealer
 from agents.worker_metrics import WorkerMetrics
+from headrace import failpoints, mutants
+from headrace.dead_letters import original_headers
 from headrace.fold import Counts, Fold, Record
 from headrace.pipeline import Pipeline
 from schemas.cloudevents import (
@@ -18,25 +23,56 @@ from schemas.cloudevents import (
     Headers,
     common_headers,
 )
+from schemas.snapshots import SnapshotHeader
 from streams.app import HeadraceApp
-from streams.outbox import Outbox
 from streams.partitions import Partitions
+from streams.ports import Outbox
 from streams.topics import dead_topic, predictions_topic
-from streams.transport import committer, raw_producer
 
-HEADERS_MAX_BYTES = 65_536
-"""Original headers beyond this are not copied into a dead letter: its topic could not hold them."""
+SPARE_SLOTS = 3
+"""Slots beyond those a restore needs: the one being written, and a whole set that was good before."""
+
+
+class SealedCapture:
+    """A capture of a fold that ends as a sealed snapshot."""
+
+    def __init__(self, fold: Fold, sealer: Sealer, *, whole: bool) -> None:
+        self._fold = fold
+        self._sealer = sealer
+        self._inner = fold.capture(whole=whole)
+        self.next_offset = self._inner.next_offset
+        self.reaches_back = self._inner.reaches_back
+
+    @property
+    def cost_s(self) -> float:
+        """Seconds of processor time it has taken so far."""
+        return self._inner.cost_s
+
+    def advance(self, budget_s: float) -> bool:
+        """Work for about *budget_s*; return whether all is done."""
+        return self._inner.advance(budget_s)
+
+    def blob(self, facts: Mapping[str, Any]) -> tuple[SnapshotHeader, bytes]:
+        """Return the snapshot, sealed, and its header."""
+        return self._sealer.seal(self._fold, self._inner, facts)
+
+    def close(self, *, written: bool) -> None:
+        """End; see `headrace.fold.Capture`."""
+        self._inner.close(written=written)
 
 
 class Learner:
     """A fold that writes its results into an outbox; what `streams` sees of a pipeline."""
 
-    def __init__(self, pipeline: Pipeline, tp: TP, metrics: WorkerMetrics) -> None:
-        self.fold = Fold(pipeline, tp.topic, tp.partition)
+    def __init__(self, sealer: Sealer, tp: TP, metrics: WorkerMetrics) -> None:
+        pipeline = sealer.pipeline
+        self.fold = Fold(pipeline, tp.topic, tp.partition, allowed=sealer.allowed)
+        self._sealer = sealer
         self._predictions = predictions_topic(pipeline.name)
         self._dead = dead_topic(pipeline.name)
         self._source = f"/{pipeline.name}/{tp.topic}/{tp.partition}"
         self._metrics = metrics
+        self._late: Waiting = deque()
 
     @property
     def next_offset(self) -> int:
@@ -47,13 +83,32 @@ class Learner:
     def next_offset(self, offset: int) -> None:
         self.fold.next_offset = offset
 
+    @property
+    def live_slots(self) -> int:
+        """How many slots the newest snapshots take turns in."""
+        return self.fold.reach - 1 + SPARE_SLOTS
+
+    def capture(self, *, whole: bool = False) -> SealedCapture:
+        """Begin to write down the state at `next_offset`."""
+        return SealedCapture(self.fold, self._sealer, whole=whole)
+
+    def header_of(self, blob: bytes) -> SnapshotHeader:
+        """Return the header of a snapshot that may be restored here; see `Sealer.header_of`."""
+        return self._sealer.header_of(blob, self.fold.topic, self.fold.partition)
+
+    def restore(self, blobs: Sequence[bytes]) -> None:
+        """Become what the last of *blobs* says."""
+        header, states = self._sealer.load(blobs)
+        self.fold.restore(header.next_offset, states)
+
+    def adopt_models(self, blobs: Sequence[bytes]) -> None:
+        """Take over the models of a snapshot, and keep offset and step."""
+        self.fold.adopt_models(self._sealer.load(blobs)[1])
+
     def process(self, records: Sequence[Any], outbox: Outbox | None) -> None:
         """Fold *records*; with no outbox, silently."""
         started = time.perf_counter()
-        if outbox is None:
-            counts = self.fold.step_chunk(records, _silent, _silent)
-        else:
-            counts = self._publish(records, outbox)
+        counts = self.fold.step_chunk(records) if outbox is None else self._publish(records, outbox)
         self._metrics.chunk(
             self.fold,
             records,
@@ -65,6 +120,7 @@ class Learner:
     def _publish(self, records: Sequence[Record], outbox: Outbox) -> Counts:
         now = datetime.now(UTC)
         append, topic = outbox.append, self._predictions
+        append_dead = late(append, self._late) if mutants.active("dead_letter_after_commit") else append
         headers = [*common_headers(PREDICTION_TYPE, self._source, now), ("ce_id", b"")]
 
         def emit(result_id: str, key: bytes | None, value: bytes, record: Record) -> None:
@@ -74,35 +130,20 @@ class Learner:
         def dead(letter_id: str, key: bytes | None, value: bytes, record: Record) -> None:
             headers: Headers = common_headers(DEAD_LETTER_TYPE, self._source, now)
             headers += [("ce_id", letter_id.encode())]
-            headers += _original(record.headers)
-            append(self._dead, key, value, record.timestamp, headers)
+            headers += original_headers(record.headers)
+            append_dead(self._dead, key, value, record.timestamp, headers)
+            if failpoints.armed:
+                failpoints.reach("in_dead_letter")
 
         return self.fold.step_chunk(records, emit, dead)
 
 
-def _original(headers: Sequence[tuple[str, bytes | None]]) -> Headers:
-    """Return *headers* for a dead letter, or in place of too many of them how many there were."""
-    size_bytes = sum(len(name) + len(content or b"") for name, content in headers)
-    if size_bytes > HEADERS_MAX_BYTES:
-        return [("headrace-headers-left-out", b"%d headers, %d bytes" % (len(headers), size_bytes))]
-    return [(f"orig-{name}", content) for name, content in headers]
-
-
-def _silent(result_id: str, key: bytes | None, value: bytes, record: Record) -> None:
-    """Publish nothing: the result is out already."""
-
-
-def attach(app: HeadraceApp, pipeline: Pipeline, metrics: WorkerMetrics) -> None:
+def attach(app: HeadraceApp, pipeline: Pipeline, partitions: Partitions) -> None:
     """Make *app* fold the log of *pipeline* and publish its predictions and dead letters.
 
-    Order: per partition, as in the log. Delivery: at least once, duplicates with equal id. State: one
-    fold per partition, rebuilt from the log where it moves. Failure: all but a bad record ends the worker.
+    Order: per partition, as in the log. Delivery: as `partitions` is set. State: one fold per partition, from
+    its newest snapshot where it moves. Failure: all but a bad record ends the worker.
     """
-    partitions = Partitions(
-        lambda tp: Learner(pipeline, tp, metrics),
-        lambda tp: Outbox(lambda: raw_producer(app), tp.partition),
-        committer(app),
-    )
     app.partitions = partitions
     app.hot_topics = frozenset({pipeline.source.name})
     log_topic = app.topic(
@@ -116,8 +157,7 @@ def attach(app: HeadraceApp, pipeline: Pipeline, metrics: WorkerMetrics) -> None
     async def fold_chunks(stream: StreamT[Any]) -> None:
         async for event in stream.events():
             try:
-                if event.message.tp in partitions:
-                    await partitions[event.message.tp].process(event.value)
+                await partitions.process(event.message.tp, event.value)
             except Exception as error:  # noqa: BLE001 - an exception that escapes loses a chunk in silence
                 await app.crash(error)
                 return

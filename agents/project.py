@@ -5,6 +5,7 @@ from __future__ import annotations
 import keyword
 import re
 import sys
+from collections.abc import Sequence
 from importlib.machinery import PathFinder
 from importlib.resources import files
 from pathlib import Path
@@ -79,7 +80,7 @@ def contents(name: str, template: str) -> dict[str, str]:
     module = module_name(name)
     image = f"headrace:{__version__}"
     words = {"name": name, "module": module, "key": KEYS[template], "version": __version__}
-    mounts = '["./pipelines:/app/pipelines:ro", "./headrace.toml:/app/headrace.toml:ro"]'
+    mounts = ["./pipelines:/app/pipelines:ro", "./headrace.toml:/app/headrace.toml:ro"]
     return {
         "README.md": _filled("project/README.md", words),
         "pipelines/__init__.py": "",
@@ -88,7 +89,7 @@ def contents(name: str, template: str) -> dict[str, str]:
         "events.jsonl": _text(f"{template}/events.jsonl"),
         "headrace.toml": _text("project/headrace.toml"),
         "docker-compose.yml": compose(
-            name, f"pipelines.{module}", f"image: {image}\n  volumes: {mounts}", "docker compose up"
+            name, f"pipelines.{module}", f"image: {image}", "docker compose up", mounts
         ),
         "deploy/prometheus.yml": _text("project/prometheus.yml"),
         "pytest.ini": _text("project/pytest.ini"),
@@ -96,12 +97,15 @@ def contents(name: str, template: str) -> dict[str, str]:
     }
 
 
-def compose(project: str, target: str, image: str, command: str) -> str:
+def compose(project: str, target: str, image: str, command: str, mounts: Sequence[str] = ()) -> str:
     """Return the compose file of *project*: Kafka, two workers of *target*, Prometheus.
 
-    *image* says where the workers' image comes from, *command* how it is all started.
+    *image* says where the workers' image comes from, *command* how it is all started, *mounts* what workers
+    see of this folder, besides the volume with their keys.
     """
+    volumes = ", ".join(f'"{volume}"' for volume in ["keys:/keys", *mounts])
     words = {"project": project, "target": target, "image": image, "command": command}
+    words["volumes"] = f"[{volumes}]"
     return _filled("project/docker-compose.yml", words)
 
 

@@ -6,32 +6,34 @@ import asyncio
 import gc
 import os
 import signal
-import threading
 import time
-from collections.abc import Mapping
+from collections.abc import Coroutine, Sequence
 from typing import Any
 
 import structlog
 from aiokafka.errors import KafkaError
+from faust.types import TP
 
-from agents import health, learning
+from agents import health, learning, rounds, watchdog
+from agents.lag import LagWatch
+from agents.lease import Lease, clock, end_evicted
+from agents.ownership import owning
 from agents.worker_metrics import WorkerMetrics
 from headrace.errors import HeadraceError
 from headrace.loading import Attach
 from headrace.metrics import set_build_info
 from headrace.pipeline import Pipeline
 from headrace.settings import Settings
-from streams import client, groups, topics
+from streams import client, groups, heartbeats, topics
 from streams.app import AppSettings, HeadraceApp, build_app
+from streams.partition import Partition
 from streams.partitions import Partitions
-from streams.transport import committed_offsets, partitions_by_topic, raw_producer
+from streams.transport import raw_producer
 
 log = structlog.get_logger(__name__)
 
 STOP_LIMIT_S = 10.0
 """A worker that has not stopped by itself after this long ends the hard way."""
-
-LAG_INTERVAL_S = 1.0
 
 
 def topic_specs(pipeline: Pipeline) -> list[topics.TopicSpec]:
@@ -60,7 +62,6 @@ class Worker:
         What the user typed, for error messages.
     attach
         Adds agents of the user's own to the worker's Faust app.
-
     """
 
     def __init__(
@@ -75,8 +76,12 @@ class Worker:
         self._stopping = asyncio.Event()
         self._app: HeadraceApp | None = None
         self._state = "starting"
-        self._contact_at = time.monotonic()
         self._revoked_at: float | None = None
+        self._fault: Exception | None = None
+        self._n_revocations = self._n_before = 0
+        self._lag = LagWatch(self.metrics, settings.broker_lost_timeout_s)
+        self._lease = Lease(settings.session_timeout_s)
+        self._watchdog = watchdog.Watchdog(settings.watchdog_s, self._facts)
 
     def stop(self) -> None:
         """Finish the chunk, flush, commit, leave the group."""
@@ -89,14 +94,17 @@ class Worker:
         ------
         HeadraceError
             If the topics are not as declared, the group is taken, or the worker cannot go on.
-
         """
         set_build_info()
         loop = asyncio.get_running_loop()
         for number in (signal.SIGTERM, signal.SIGINT):
             loop.add_signal_handler(number, self.stop)
+        self._watchdog.limit_stop((signal.SIGTERM, signal.SIGINT), STOP_LIMIT_S + 2.0)
         settings = self.settings
-        async with health.serving(settings.http_host, settings.http_port, self.status) as port:
+        async with (
+            self._watchdog.watching(),
+            health.serving(settings.http_host, settings.http_port, self.status) as port,
+        ):
             log.info(
                 "worker_starting",
                 pipeline=self.pipeline.label,
@@ -109,14 +117,25 @@ class Worker:
 
     def status(self) -> dict[str, Any]:
         """Return what `/ready` tells."""
-        owned = self._partitions.items() if self._app else []
+        owned = self._partitions.items() if self._app and self._app.partitions else []
         ready = self._state == "running" and bool(owned)
         return {
             "ready": ready and not any(partition.is_replaying for _, partition in owned),
             "state": self._state,
             "pipeline": self.pipeline.label,
             "partitions": sorted(tp.partition for tp, _ in owned),
+            "replay": self._lag.replay.report(),
         }
+
+    def _facts(self) -> watchdog.Facts:
+        owned = self._partitions.items() if self._app and self._app.partitions else []
+        return watchdog.facts(
+            self._state,
+            positions={tp.partition: partition.processor.next_offset for tp, partition in owned},
+            lags=self._lag.lags,
+            is_replaying=any(partition.is_replaying for _, partition in owned),
+            contact_at=self._lag.contact_at,
+        )
 
     @property
     def _partitions(self) -> Partitions:
@@ -140,18 +159,34 @@ class Worker:
                 session_timeout_s=self.settings.session_timeout_s,
                 fetch_bytes=self.settings.fetch_bytes,
                 compression=self.settings.compression,
+                instance_id=self.settings.instance_id,
             )
         )
-        learning.attach(app, self.pipeline, self.metrics)
-        if self._attach is not None:
-            self._attach(app)
+        heartbeats.watch(heartbeats.Membership(self.pipeline.name, clock, self._lease.renew, end_evicted))
+        http = f"http://{self.settings.http_host}:{port}"
+        async with owning(
+            app, self.pipeline, self.settings, self.metrics, http=http, is_held=self._lease.is_held
+        ) as ownership:
+            learning.attach(app, self.pipeline, ownership.partitions)
+            if self._attach is not None:
+                self._attach(app)
+            await self._live(app, ownership.beside)
+
+    async def _live(self, app: HeadraceApp, beside: Sequence[Coroutine[Any, Any, None]]) -> None:
+        app.on_partitions_assigned.connect(self._noted, weak=False)  # type: ignore[arg-type] # Faust's types
         app.on_rebalance_complete.connect(self._assigned, weak=False)  # type: ignore[arg-type] # Faust's callback
         app.on_partitions_revoked.connect(self._revoked, weak=False)  # type: ignore[arg-type] # types are too wide
         self._state = "joining the group"
         app.in_worker = True
         gc.collect()
         gc.freeze()  # a collection need not look at the libraries, a third of a million objects
-        watchers = [self._commit_for_ever(), self._watch_lag(), self._watch_app()]
+        watchers = [
+            rounds.commit(self._partitions, self.settings, self.target),
+            rounds.write_down(self._partitions),
+            self._lag.watch(app, self._running),
+            self._watch_app(app),
+        ]
+        watchers += beside
         try:
             if await self._first(app.start()):
                 await self._first(*watchers)
@@ -160,7 +195,7 @@ class Worker:
                     watcher.close()
         except HeadraceError as error:
             # Said before stopping, which without a broker takes its whole time and ends the process.
-            log.error("worker_cannot_go_on", reason=error.what, why=error.why)  # noqa: TRY400 - no stack
+            log.critical("worker_cannot_go_on", reason=error.what, why=error.why)
             raise
         finally:
             await self._shut_down()
@@ -180,85 +215,53 @@ class Worker:
 
     async def _assigned(self, app: HeadraceApp, **_: Any) -> None:
         """Own what was assigned. Heartbeats go on here, and nothing is delivered before it returns."""
+        heartbeats.hold_back(raw_producer(app), self._lease.is_held)
+        if self._n_revocations != self._n_before:  # they were taken away again: the next assignment counts
+            return
         tps = sorted(tp for tp in app.consumer.assignment() if tp.topic in app.hot_topics)
         before = {tp.partition for tp, _ in self._partitions.items()}
-        committed = await committed_offsets(app, tps) if tps else {}
-        earliest = await app.consumer.earliest_offsets(*tps) if tps else {}
-        self._partitions.assign(committed, earliest)
+        try:
+            await self._partitions.assign(tps)
+        except (HeadraceError, KafkaError) as error:  # Faust would say no more than that a callback failed
+            self._fault = error
+            return
         now = [tp.partition for tp in tps]
         self.metrics.assignment(now, sorted(before - set(now)))
         for tp, partition in self._partitions.items():
-            replay = max(0, partition.emit_from - partition.processor.next_offset)
-            self.metrics.partition(tp.partition, lag=0, replay=replay)
+            self.metrics.partition(tp.partition, lag=0, replay=partition.to_replay)
         if self._revoked_at is not None:
             self.metrics.rebalanced(time.monotonic() - self._revoked_at)
         self._state, self._revoked_at = "running", None
         log.info("assigned", pipeline=self.pipeline.label, partitions=now)
 
+    async def _noted(self, app: HeadraceApp, assigned: Any, **_: Any) -> None:
+        self._n_before = self._n_revocations
+
     async def _revoked(self, app: HeadraceApp, revoked: Any, **_: Any) -> None:
+        self._n_revocations += 1
         self._state, self._revoked_at = "rebalancing", time.monotonic()
+        log.info("rebalance_started", pipeline=self.pipeline.label)
         await self._partitions.settle()
 
-    async def _commit_for_ever(self) -> None:
-        while True:
-            await asyncio.sleep(self.settings.commit_interval_s)
-            try:
-                await self._partitions.commit()
-            except KafkaError as error:
-                raise HeadraceError(
-                    "a broker refused results, or their commit",
-                    why=f"{type(error).__name__}: {error}",
-                    fix=f"compare the topics: headrace topics check {self.target}",
-                ) from error
+    def _running(self) -> dict[TP, Partition]:
+        """Return the partitions that are worked on now."""
+        return dict(self._partitions.items()) if self._state == "running" else {}
 
-    async def _watch_lag(self) -> None:
-        """Measure lag against the brokers' end offsets; give up when no broker answers for too long."""
-        while True:
-            await asyncio.sleep(LAG_INTERVAL_S)
-            try:
-                await self._measure_lag()
-                self._contact_at = time.monotonic()
-            except (KafkaError, TimeoutError) as error:
-                silent_s = time.monotonic() - self._contact_at
-                log.warning("broker_silent", seconds=round(silent_s), error=type(error).__name__)
-                if silent_s > self.settings.broker_lost_timeout_s:
-                    raise HeadraceError(
-                        f"no broker answered for {silent_s:.0f} s",
-                        why=str(error) or type(error).__name__,
-                        fix="the worker stops so that a supervisor can start it again",
-                    ) from error
-
-    async def _measure_lag(self) -> None:
-        if self._app is None:
-            return
-        owned = dict(self._partitions.items()) if self._state == "running" else {}
-        async with asyncio.timeout(5):
-            if not owned:  # nothing to measure, but is anybody there?
-                await partitions_by_topic(raw_producer(self._app))
-                return
-            ends: Mapping[Any, int] = await self._app.consumer.highwaters(*owned)
-        self.metrics.in_flight(sum(partition.in_flight for partition in owned.values()))
-        for tp, end in ends.items():
-            behind = owned[tp].processor.next_offset
-            self.metrics.partition(
-                tp.partition,
-                lag=max(0, end - behind),
-                replay=max(0, owned[tp].emit_from - behind),
-            )
-
-    async def _watch_app(self) -> None:
-        app = self._app
-        if app is None:
-            return
-        while not (app.should_stop or app.crashed):  # noqa: ASYNC110 - mode offers no event for both
+    async def _watch_app(self, app: HeadraceApp) -> None:
+        while not (app.should_stop or app.crashed or self._fault):  # noqa: ASYNC110 - no event for all
             await asyncio.sleep(0.1)
-        reason = app.crash_reason
+        if isinstance(self._fault, HeadraceError):
+            raise self._fault
+        reason = self._fault or app.crash_reason
         raise HeadraceError("the worker cannot go on", why=f"{type(reason).__name__}: {reason}") from reason
 
     async def _shut_down(self) -> None:
         self._state = "stopping"
         app = self._app
-        _end_for_certain()
+        self._watchdog.stopping(STOP_LIMIT_S + 2.0)
+        if self._lease.has_lapsed():  # without a broker the producer's flush would take all that time
+            log.error("stopped_without_broker", reason="nothing can be published or committed any more")
+            os._exit(1)
         try:
             async with asyncio.timeout(STOP_LIMIT_S):
                 try:
@@ -270,13 +273,6 @@ class Worker:
         except TimeoutError:
             log.error("stop_timed_out", limit_s=STOP_LIMIT_S)  # noqa: TRY400 - a stack would tell nothing
             os._exit(1)
-
-
-def _end_for_certain() -> None:
-    """End the process soon after `STOP_LIMIT_S`: not every task of Faust lets itself be cancelled."""
-    timer = threading.Timer(STOP_LIMIT_S + 2.0, os._exit, [1])
-    timer.daemon = True
-    timer.start()
 
 
 def run(pipeline: Pipeline, settings: Settings, *, target: str, attach: Attach | None = None) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Sequence
+from contextlib import suppress
 
 from headrace import metrics
 from headrace.fold import Counts, Fold, Record
@@ -39,6 +40,9 @@ class WorkerMetrics:
         timestamp_s = records[-1].timestamp / 1000.0
         self._last_event.set(timestamp_s)
         metrics.model_step.labels(self._pipeline, str(fold.partition)).set(fold.step)
+        if fold.keys_held is not None:
+            metrics.keys_held.labels(self._pipeline, str(fold.partition)).set(fold.keys_held)
+            metrics.keys_evicted.labels(self._pipeline).inc(counts.evicted)
         for (model, verb), n in counts.failures.items():
             metrics.model_errors.labels(self._pipeline, model, verb).inc(n)
         if replayed:
@@ -61,6 +65,26 @@ class WorkerMetrics:
         """Take in how many records are folded whose results are not acknowledged yet."""
         metrics.in_flight.labels(self._pipeline).set(n_records)
 
+    def recovered(self, source: str, load_s: float) -> None:
+        """Take in a partition taken over."""
+        metrics.recoveries.labels(self._pipeline, source).inc()
+        metrics.recovery_load.labels(self._pipeline).observe(load_s)
+
+    def snapshot_refused(self, reason: str) -> None:
+        """Take in a snapshot that was found and not used."""
+        metrics.snapshots_refused.labels(self._pipeline, reason).inc()
+
+    def snapshot_failed(self, reason: str) -> None:
+        """Take in a snapshot that could not be made or stored."""
+        metrics.snapshots_failed.labels(self._pipeline, reason).inc()
+
+    def snapshot_written(self, partition: int, offset: int, size_bytes: int, cost_s: float) -> None:
+        """Take in a snapshot stored."""
+        metrics.snapshots_written.labels(self._pipeline).inc()
+        metrics.snapshot_offset.labels(self._pipeline, str(partition)).set(offset)
+        metrics.snapshot_size.labels(self._pipeline, str(partition)).set(size_bytes)
+        metrics.snapshot_cost.labels(self._pipeline).inc(cost_s)
+
     def rebalanced(self, seconds: float) -> None:
         """Take in how long this worker had no partitions."""
         metrics.rebalance_duration.labels(self._pipeline).observe(seconds)
@@ -73,3 +97,6 @@ class WorkerMetrics:
             for gauge in (metrics.recovery_remaining, metrics.model_step):
                 gauge.remove(self._pipeline, str(partition))
             metrics.lag.remove(self._pipeline, self._topic, str(partition))
+            for gauge in (metrics.snapshot_offset, metrics.snapshot_size, metrics.keys_held):
+                with suppress(KeyError):  # no snapshot was due yet; no models by key
+                    gauge.remove(self._pipeline, str(partition))

@@ -85,3 +85,27 @@ class TopicError(HeadraceError):
     """A topic is missing, or differs from what the pipeline declares."""
 
     exit_code = 4
+
+
+class DifferenceError(HeadraceError):
+    """Two histories that should be the same are not."""
+
+    exit_code = 4
+
+
+class SnapshotError(HeadraceError):
+    """A snapshot cannot be used, or not be made; *reason* is a short code for metrics and logs."""
+
+    def __init__(self, reason: str, what: str, *, why: str = "", fix: str = "") -> None:
+        super().__init__(what, why=why, fix=fix)
+        self.reason = reason
+
+
+class LostRecordsError(HeadraceError):
+    """Records that a state has to be rebuilt from are gone; starting again does not bring them back."""
+
+    exit_code = 4
+
+
+class TransactionLostError(HeadraceError):
+    """Whether a transaction was committed is not known, or it was not: start again from what is."""

@@ -5,73 +5,35 @@ Pure and synchronous: no Kafka, no clock, no chance. The same records give the s
 
 from __future__ import annotations
 
-import base64
-import hashlib
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from math import isfinite
-from typing import Any, Protocol, TypeAlias
+from typing import Any
 
 import msgspec
 
+from headrace import failpoints, fold_faults
+from headrace.dead_letters import dead_letter
+from headrace.errors import SnapshotError
+from headrace.fold_state import Capture, WholeCapture, checked_models, whole_state
+from headrace.keyed.entry import GROUPS, Making, Members, Models
+from headrace.keyed.models import KeyedModels
+from headrace.models import labels
 from headrace.models.combine import Combine
 from headrace.models.digest import digest
-from headrace.models.labels import plain
-from headrace.models.verbs import Verbs, needs_label, verbs_of
+from headrace.models.verbs import binding_of, needs_label
 from headrace.pipeline import Pipeline
-from schemas import Answer, DeadLetter, Fault, Prediction, Refusal, Source, result_id
+from headrace.record import Counts, Emit, Record
+from headrace.snapshots import pickling
+from headrace.snapshots.allowed import Allowed
+from headrace.snapshots.capture import begin
+from schemas import Answer, Prediction, Refusal, Source, result_id
 
 STEP = "predict"
 """Name of a pipeline's only step, as result ids carry it."""
 
-DEAD_STEP = "dead"
+__all__ = ["Capture", "Counts", "Emit", "Fold", "Record"]
 
 _encode = msgspec.json.Encoder().encode
-
-
-class Record(Protocol):
-    """What the fold reads of a Kafka record."""
-
-    @property
-    def offset(self) -> int:
-        """Position in the log."""
-        ...
-
-    @property
-    def key(self) -> bytes | None:
-        """Key, or ``None``."""
-        ...
-
-    @property
-    def value(self) -> bytes | None:
-        """Bytes of the event; ``None`` is a tombstone."""
-        ...
-
-    @property
-    def timestamp(self) -> int:
-        """Milliseconds since 1970."""
-        ...
-
-    @property
-    def headers(self) -> Sequence[tuple[str, bytes | None]]:
-        """Header names and values."""
-        ...
-
-
-Emit: TypeAlias = Callable[[str, bytes | None, bytes, Record], None]
-"""Takes a result: its id, the key, the encoded value, the record that caused it."""
-
-
-class Counts:
-    """What the fold did since it was asked last; one object per chunk keeps the hot path free of metrics."""
-
-    __slots__ = ("dead", "failures", "filtered", "learned", "predicted")
-
-    def __init__(self) -> None:
-        self.predicted = 0
-        self.learned = 0
-        self.filtered = 0
-        self.dead: dict[str, int] = {}
-        self.failures: dict[tuple[str, str], int] = {}
 
 
 class Fold:
@@ -83,6 +45,8 @@ class Fold:
         The declaration; its factories build the models.
     topic, partition
         The log partition this fold belongs to.
+    allowed
+        Classes that models by key may be made of when they are restored; by default river's only.
 
     Attributes
     ----------
@@ -90,33 +54,48 @@ class Fold:
         Offset of the next record to fold; records before it are skipped.
     step
         Number of events learned so far.
+    models
+        The models by name; with ``scope="key"`` such as a new key gets.
 
     """
 
-    def __init__(self, pipeline: Pipeline, topic: str, partition: int) -> None:
+    def __init__(
+        self,
+        pipeline: Pipeline,
+        topic: str,
+        partition: int,
+        *,
+        allowed: Allowed | None = None,
+    ) -> None:
         self.pipeline = pipeline
         self.topic = topic
         self.partition = partition
         self.next_offset = 0
         self.step = 0
-        self.models = pipeline.fresh_models()
-        self._members: list[tuple[str, Verbs]] = [
-            (name, verbs_of(model, pipeline.task)) for name, model in self.models.items()
-        ]
-        self._answer, self._learn = self._members[0][1]
+        self.models = fold_faults.seeded_as_asked(pipeline.fresh_models())
+        self._bindings = {name: binding_of(model, pipeline.task) for name, model in self.models.items()}
+        self._select(self._bound(self.models))
+        self._allowed = allowed
+        self._keyed = self._new_keyed() if pipeline.scope == "key" else None
+        self._expected_s: float | None = None
         self._is_supervised = any(needs_label(model) for model in self.models.values())
-        self._parse = pipeline.decoder().parse
+        self._parse = failpoints.wrapped("after_decode", pipeline.decoder().parse, after=True)
         self._combine: Combine = pipeline.combine
-        self._id_prefix = result_id(pipeline.name, Source(topic, partition, 0), "")[:-2]
+        self._id_prefix = fold_faults.id_prefix(
+            result_id(pipeline.name, Source(topic, partition, 0), "")[:-2]
+        )
 
-    def step_chunk(self, records: Iterable[Record], emit: Emit, dead: Emit) -> Counts:
+    def step_chunk(  # noqa: PLR0915 - the hot path: a call for each event would cost more than it clears up
+        self, records: Iterable[Record], emit: Emit | None = None, dead: Emit | None = None
+    ) -> Counts:
         """Fold *records*, in order of offset, and hand each result to *emit*, each dead letter to *dead*.
 
         Each is checked, predicted, learned; only then does `next_offset` move past it. What is before
-        `next_offset` was folded already and is skipped.
+        `next_offset` was folded already and is skipped. Without *emit* and *dead* nothing is written out: the
+        state is the same, in less time.
         """
-        counts, n_predicted = Counts(), 0
-        parse, label, id_prefix = self._parse, self.pipeline.label, self._id_prefix
+        counts, n_predicted, n_evicted = Counts(), 0, self.keys_evicted
+        parse, label, id_prefix, keyed = self._parse, self.pipeline.label, self._id_prefix, self._keyed
         key_bytes = self.pipeline.limits.key_bytes
         work = self._one_model if len(self._members) == 1 else self._several_models
         for record in records:
@@ -132,26 +111,114 @@ class Fold:
                     if key is not None and len(key) > key_bytes:
                         _refuse_key(key, key_bytes)
                     event_id, x, y = parse(value)
+                    if keyed is not None:
+                        self._select(keyed.use(key, offset))
                 except Refusal as refusal:
                     self._refuse(record, value, refusal, dead, counts)
                 else:
                     step = self.step
                     final, models = work(x, y, counts)
-                    made_id = f"{id_prefix}{offset}/{STEP}"
-                    place = Source(self.topic, self.partition, offset)
-                    found, probability, score = final.prediction, final.probability, final.score
-                    result = Prediction(
-                        made_id, event_id, label, step, place, found, probability, score, models, final.error
-                    )
-                    emit(made_id, key, _encode(result), record)
                     n_predicted += 1
+                    if emit is not None:
+                        made_id = f"{id_prefix}{offset}/{STEP}"
+                        result = Prediction(
+                            made_id,
+                            event_id,
+                            label,
+                            step,
+                            Source(self.topic, self.partition, offset),
+                            final.prediction,
+                            final.probability,
+                            final.score,
+                            models,
+                            final.error,
+                        )
+                        emit(made_id, key, _encode(result), record)
             self.next_offset = offset + 1
-        counts.predicted = n_predicted
+        counts.predicted, counts.evicted = n_predicted, self.keys_evicted - n_evicted
         return counts
 
     def digest(self) -> str:
-        """Return a fingerprint of the models and the number of events they learned."""
+        """Return a fingerprint of what the results to come depend on: step, models, keys in order of use."""
+        if self._keyed is not None:
+            return digest([self.step, *self._keyed.digests()])
         return digest([self.step, *((name, digest(model)) for name, model in self.models.items())])
+
+    @property
+    def reach(self) -> int:
+        """How many snapshots a restore may need."""
+        return 1 if self._keyed is None else GROUPS + 1
+
+    @property
+    def keys_held(self) -> int | None:
+        """How many keys have models, ``None`` with ``scope="partition"``."""
+        return None if self._keyed is None else len(self._keyed)
+
+    @property
+    def keys_evicted(self) -> int:
+        """How many keys gave way to others since the models were made or restored."""
+        return 0 if self._keyed is None else self._keyed.evicted
+
+    def capture(self, *, whole: bool = False, at_once: bool = False) -> Capture:
+        """Begin to write down the state as it is now.
+
+        *whole*: so that a restore needs no snapshot before it. *at_once*: the first `advance` does the rest,
+        in this process, whatever time it takes.
+        """
+        if self._keyed is not None:
+            return self._keyed.capture(self.next_offset, self.step, whole=whole)
+        state = {"step": self.step, "models": self.models}
+        body = begin(state, expected_s=0.0 if at_once else self._expected_s)
+        return WholeCapture(body, self.next_offset, self.step, self._expect)
+
+    def restore(self, next_offset: int, states: Sequence[Any]) -> None:
+        """Become the state at *next_offset* that the unpickled bodies *states*, oldest first, say.
+
+        Raises
+        ------
+        SnapshotError
+            If they are no state of this pipeline; this one is as before.
+        """
+        self.step = self._take_over(states, next_offset, goes_on=True)
+        self.next_offset = next_offset
+
+    def adopt_models(self, states: Sequence[Any]) -> None:
+        """Take over the models of a snapshot, as `restore` does; offset and step go on: a decision."""
+        self._take_over(states, self.next_offset, goes_on=False)
+
+    def _take_over(self, states: Sequence[Any], next_offset: int, *, goes_on: bool) -> int:
+        """Replace the models, or raise and leave them; return the step of the snapshot."""
+        if not states:
+            raise SnapshotError("state", "there is no snapshot to take models from")
+        if self._keyed is not None:
+            keyed = self._new_keyed()
+            step = keyed.restore(states, next_offset, goes_on=goes_on)
+            self._keyed = keyed
+            return step
+        state = whole_state(states, self.models)
+        self._select(self._bound(state.models))
+        self.models = state.models
+        return state.step
+
+    def _new_keyed(self) -> KeyedModels:
+        allowed = self._allowed or Allowed()
+
+        def read(blob: bytes) -> Models:
+            return checked_models(pickling.unpickled(blob, allowed), self.models)
+
+        return KeyedModels(Making(self.pipeline.fresh_models, self._bound, read), self.pipeline.max_keys)
+
+    def _bound(self, models: Models) -> Members:
+        members = [(name, bind(models[name])) for name, bind in self._bindings.items()]
+        return fold_faults.with_faults(members)
+
+    def _select(self, members: Members) -> None:
+        """Let the next event be for *members*."""
+        self._members = members
+        self._answer, self._learn = members[0][1]
+
+    def _expect(self, cost_s: float) -> None:
+        self._expected_s = cost_s
 
     def _one_model(self, x: dict[Any, Any], y: Any, counts: Counts) -> tuple[Answer, None]:
         """Test, then learn; as `_several_models`, less what only several need."""
@@ -196,28 +263,18 @@ class Fold:
             return Answer(error=_reported("combine", "predict", error, counts))
         return final
 
-    def _refuse(self, record: Record, value: bytes, refusal: Refusal, dead: Emit, counts: Counts) -> None:
+    def _refuse(
+        self, record: Record, value: bytes, refusal: Refusal, dead: Emit | None, counts: Counts
+    ) -> None:
         counts.dead[refusal.reason] = counts.dead.get(refusal.reason, 0) + 1
+        if dead is None or fold_faults.is_dropped(refusal.reason):
+            return
         key = record.key
         if key is not None and len(key) > self.pipeline.limits.key_bytes:
             key = None
-        letter = self._dead_letter(record, key, value, refusal)
-        dead(letter.id, key, _encode(letter), record)
-
-    def _dead_letter(self, record: Record, key: bytes | None, value: bytes, refusal: Refusal) -> DeadLetter:
         source = Source(self.topic, self.partition, record.offset)
-        copied = len(value) <= self.pipeline.limits.size_bytes
-        return DeadLetter(
-            id=result_id(self.pipeline.name, source, DEAD_STEP),
-            pipeline=self.pipeline.label,
-            source=source,
-            timestamp_ms=record.timestamp,
-            error=Fault(refusal.reason, refusal.path, str(refusal)),
-            key_b64=None if key is None else base64.b64encode(key).decode(),
-            value_b64=base64.b64encode(value).decode() if copied else None,
-            value_size_bytes=len(value),
-            value_sha256=None if copied else hashlib.sha256(value).hexdigest(),
-        )
+        letter = dead_letter(self.pipeline, source, (key, value, record.timestamp), refusal)
+        dead(letter.id, key, _encode(letter), record)
 
 
 def _refuse_key(key: bytes, limit: int) -> None:
@@ -225,7 +282,7 @@ def _refuse_key(key: bytes, limit: int) -> None:
 
 
 def _require_publishable(answer: Answer) -> None:
-    plain(answer.prediction)
+    labels.plain(answer.prediction)
     numbers = [answer.score, *(answer.probability or {}).values()]
     if not all(isfinite(n) for n in numbers if n is not None):
         raise ValueError(f"not a finite number among {numbers}")

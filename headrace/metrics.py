@@ -88,6 +88,67 @@ in_flight = Gauge(
     ["pipeline"],
     registry=registry,
 )
+recoveries = Counter(
+    "headrace_recoveries_total",
+    "Partitions taken over, by where the state came from: kept, warm, snapshot, log, new.",
+    ["pipeline", "source"],
+    registry=registry,
+)
+recovery_load = Histogram(
+    "headrace_recovery_load_seconds",
+    "From a partition assigned to its state loaded, before replay.",
+    ["pipeline"],
+    buckets=_REBALANCE_BUCKETS_S,
+    registry=registry,
+)
+snapshots_refused = Counter(
+    "headrace_snapshots_refused_total",
+    "Snapshots found and not used, by reason.",
+    ["pipeline", "reason"],
+    registry=registry,
+)
+snapshots_failed = Counter(
+    "headrace_snapshots_failed_total",
+    "Snapshots that could not be made or stored, by reason.",
+    ["pipeline", "reason"],
+    registry=registry,
+)
+snapshot_offset = Gauge(
+    "headrace_snapshot_offset",
+    "Offset of the newest snapshot stored, by partition.",
+    ["pipeline", "partition"],
+    registry=registry,
+)
+snapshot_size = Gauge(
+    "headrace_snapshot_size_bytes",
+    "Size of the newest snapshot stored, sealed, by partition.",
+    ["pipeline", "partition"],
+    registry=registry,
+)
+snapshots_written = Counter(
+    "headrace_snapshots_written_total",
+    "Snapshots stored.",
+    ["pipeline"],
+    registry=registry,
+)
+snapshot_cost = Counter(
+    "headrace_snapshot_cost_seconds_total",
+    "Processor time spent on snapshots, forked children included.",
+    ["pipeline"],
+    registry=registry,
+)
+keys_held = Gauge(
+    "headrace_keys_held",
+    "Keys that have models, by partition; with models by key only.",
+    ["pipeline", "partition"],
+    registry=registry,
+)
+keys_evicted = Counter(
+    "headrace_keys_evicted_total",
+    "Keys whose models gave way to others.",
+    ["pipeline"],
+    registry=registry,
+)
 recovery_remaining = Gauge(
     "headrace_recovery_remaining_events",
     "Records still to be replayed before results go on.",

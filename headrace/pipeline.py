@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from typing import Literal, TypeAlias, get_args
 
 from river import base
 
@@ -14,7 +15,13 @@ from headrace.models.verbs import Task
 from headrace.topic import Topic, check_fields, check_source, checked_features, checked_name, label_types
 from schemas import EventDecoder, Limits
 
-__all__ = ["ModelFactory", "Pipeline", "Topic"]
+__all__ = ["ModelFactory", "Pipeline", "Scope", "Topic"]
+
+Scope: TypeAlias = Literal["partition", "key"]
+
+MAX_KEYS = 100_000
+_MOST_KEYS = 1_000_000
+"""A scaled logistic regression takes 5 kB a key."""
 
 
 class Pipeline:
@@ -40,6 +47,12 @@ class Pipeline:
         Names of the fields that reach the models. Default: all but id and target.
     limits
         What a record may be at most.
+    scope
+        ``"partition"``: one set of models learns from all events of a partition. ``"key"``: each key of
+        the records has a set of its own; a record without key becomes a dead letter.
+    max_keys
+        With ``scope="key"``, how many keys a partition holds; one more, and the models of the key that was
+        used least recently are forgotten.
 
     Raises
     ------
@@ -59,9 +72,13 @@ class Pipeline:
         combine: Combine | None = None,
         features: Sequence[str] | None = None,
         limits: Limits | None = None,
+        scope: Scope = "partition",
+        max_keys: int = MAX_KEYS,
     ) -> None:
         self.name = checked_name("name", name)
         self.version = _checked_version(version)
+        self.scope = _checked_scope(scope)
+        self.max_keys = _checked_max_keys(max_keys, scope)
         check_source(source)
         self.source = source
         self.target = target
@@ -113,6 +130,35 @@ def _checked_version(version: object) -> int:
             fix="version=1",
         )
     return version
+
+
+def _checked_scope(scope: Scope) -> Scope:
+    if scope not in get_args(Scope):
+        raise DeclarationError(
+            "scope",
+            f"expected 'partition' or 'key', got {scope!r}",
+            why="models learn from all events of a partition, or each key's models from its own",
+            fix="scope='key', or leave it out",
+        )
+    return scope
+
+
+def _checked_max_keys(max_keys: object, scope: Scope) -> int:
+    if type(max_keys) is not int or not 1 <= max_keys <= _MOST_KEYS:
+        raise DeclarationError(
+            "max_keys",
+            f"expected a whole number from 1 to {_MOST_KEYS:,}, got {max_keys!r}",
+            why="the models of so many keys are held in memory, for each partition",
+            fix=f"max_keys={MAX_KEYS}; with more partitions, each has fewer keys",
+        )
+    if scope != "key" and max_keys != MAX_KEYS:
+        raise DeclarationError(
+            "max_keys",
+            "only models by key are bounded",
+            why=f"scope is {scope!r}: there is one set of models for each partition",
+            fix="scope='key', or leave max_keys out",
+        )
+    return max_keys
 
 
 def _checked_limits(limits: object) -> Limits:

@@ -16,7 +16,8 @@ from headrace.errors import SettingsError
 
 FILE_NAME = "headrace.toml"
 _PREFIX = "HEADRACE_"
-_BENCH = "HEADRACE_BENCH_"  # what `headrace bench` tells the workers it measures
+# What `headrace bench` tells the workers it measures; `headrace.failpoints` and `headrace.mutants`.
+_FOR_TESTS = ("HEADRACE_BENCH_", "HEADRACE_FAILPOINT", "HEADRACE_MUTANT")
 _SIMILAR = 0.8  # of 1; BOOTSTRP is 0.94 of BOOTSTRAP, the SERVICE_HOST that Kubernetes sets 0.57 of HTTP_HOST
 
 Seconds = Annotated[float, msgspec.Meta(gt=0, le=86_400.0)]
@@ -28,7 +29,9 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """Where the brokers are and how a worker behaves; seconds and bytes.
 
     ``bootstrap`` is ``host:port[,host:port]``, or ``None`` for the local Kafka. ``compression`` is that of
-    the results.
+    the results. A snapshot of a partition is due after ``snapshot_interval_s``, or after ``snapshot_events``
+    events if that comes first; each ``snapshot_keep_every``-th is kept for rollback, the last
+    ``snapshot_keep`` of them. ``instance_id`` makes the worker a static member of its group.
     """
 
     bootstrap: Annotated[str, msgspec.Meta(min_length=1)] | None = None
@@ -39,6 +42,21 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     fetch_bytes: Annotated[int, msgspec.Meta(ge=1)] = 1 << 20
     compression: Literal["none", "gzip", "snappy", "lz4", "zstd"] = "snappy"
     broker_lost_timeout_s: Seconds = 60.0
+    environment: Literal["development", "production"] = "development"
+    delivery: Literal["at_least_once", "exactly_once"] = "at_least_once"
+    transaction_interval_s: Annotated[float, msgspec.Meta(gt=0, le=10.0)] = 0.1
+    snapshot_interval_s: Seconds = 10.0
+    snapshot_events: Annotated[int, msgspec.Meta(ge=1)] = 100_000
+    snapshot_keep_every: Annotated[int, msgspec.Meta(ge=1)] = 60
+    snapshot_keep: Annotated[int, msgspec.Meta(ge=0, le=1000)] = 10
+    snapshot_encryption: bool = False
+    snapshot_versions: Literal["exact", "any"] = "exact"
+    snapshot_classes: tuple[str, ...] = ()
+    keys_file: str | None = None
+    accept_lost_records: bool = False
+    standbys: Annotated[int, msgspec.Meta(ge=0, le=1)] = 0
+    instance_id: str | None = None
+    watchdog_s: Seconds = 60.0
     data_dir: Annotated[str, msgspec.Meta(min_length=1)] = ".headrace"
     log_level: Literal["debug", "info", "warning", "error", "critical"] = "info"
 
@@ -82,7 +100,7 @@ def _from_environment(env: Mapping[str, str]) -> dict[str, tuple[str, str]]:
     unknown: list[str] = []
     for variable, text in env.items():
         name = variable.removeprefix(_PREFIX).lower()
-        if not variable.startswith(_PREFIX) or variable.startswith(_BENCH) or not text:
+        if not variable.startswith(_PREFIX) or variable.startswith(_FOR_TESTS) or not text:
             continue
         if name in Settings.__struct_fields__:
             found[name] = (variable, text)

@@ -11,6 +11,8 @@ import msgspec
 from headrace.errors import HeadraceError
 from headrace.fold import Fold, Record
 from headrace.pipeline import Pipeline
+from headrace.snapshots import pickling
+from headrace.snapshots.allowed import Allowed
 
 
 class _Record(NamedTuple):
@@ -21,6 +23,13 @@ class _Record(NamedTuple):
     headers: Sequence[tuple[str, bytes | None]] = ()
 
 
+class Snapshot(NamedTuple):
+    """A state and the offset of the next record."""
+
+    next_offset: int
+    body: bytes
+
+
 class Harness:
     """Runs a pipeline on events you send; no broker, no threads, no clock.
 
@@ -28,6 +37,8 @@ class Harness:
     ----------
     pipeline
         The declaration under test.
+    snapshot_classes
+        As the setting: classes of your own that snapshots may hold.
 
     Attributes
     ----------
@@ -42,14 +53,15 @@ class Harness:
 
     """
 
-    def __init__(self, pipeline: Pipeline) -> None:
+    def __init__(self, pipeline: Pipeline, *, snapshot_classes: Sequence[str] = ()) -> None:
         if not isinstance(pipeline, Pipeline):
             raise HeadraceError(
                 f"Harness: expected a headrace.Pipeline, got {type(pipeline).__name__}",
                 fix="from pipelines.fraud import pipeline, then Harness(pipeline)",
             )
         self.pipeline = pipeline
-        self.fold = Fold(pipeline, pipeline.source.name, 0)
+        self._allowed = Allowed(snapshot_classes)
+        self.fold = Fold(pipeline, pipeline.source.name, 0, allowed=self._allowed)
         self.predictions: list[dict[str, Any]] = []
         self.dead: list[dict[str, Any]] = []
 
@@ -63,7 +75,7 @@ class Harness:
         self,
         event: msgspec.Struct | Mapping[str, Any] | bytes | None,
         *,
-        key: bytes | None = None,
+        key: bytes | str | None = None,
         timestamp_ms: int = 0,
     ) -> None:
         """Fold one event, as if a producer had sent it to the source topic.
@@ -74,7 +86,8 @@ class Harness:
             A mapping or an instance of the event type is sent as JSON (NaN as ``NaN``, like Python's own
             encoder does), bytes as they are, ``None`` as a tombstone.
         key
-            Key of the record, copied into the results' keys in Kafka.
+            Key of the record, by default the value of the field that the topic's ``key`` names, if the event
+            is not given as bytes. With ``scope="key"`` it says whose models answer and learn.
         timestamp_ms
             Time of the record, milliseconds since 1970.
 
@@ -84,8 +97,39 @@ class Harness:
             If *event* is none of these: what no producer can send is a mistake of the test.
 
         """
+        if key is None:
+            key = _key_of(event, self.pipeline.source.key)
+        elif isinstance(key, str):
+            key = key.encode()
         record = _Record(self.fold.next_offset, key, _encoded(event), timestamp_ms)
         self.fold.step_chunk([record], self._emit, self._dead)
+
+    def snapshot(self) -> Snapshot:
+        """Return the state as it is now, as a worker would write it down.
+
+        Raises
+        ------
+        SnapshotError
+            If the models cannot be pickled.
+
+        """
+        capture = self.fold.capture(whole=True, at_once=True)
+        try:
+            capture.advance(float("inf"))
+            return Snapshot(capture.next_offset, capture.body())
+        finally:
+            capture.close(written=False)
+
+    def restore(self, snapshot: Snapshot) -> None:
+        """Become what *snapshot* says, as a worker does that takes the partition over.
+
+        Raises
+        ------
+        SnapshotError
+            If it is of another pipeline, or holds classes that no setting allows.
+
+        """
+        self.fold.restore(snapshot.next_offset, [pickling.loads(snapshot.body, self._allowed)])
 
     def digest(self) -> str:
         """Return a fingerprint of the models' state; equal histories give equal ones."""
@@ -96,6 +140,14 @@ class Harness:
 
     def _dead(self, letter_id: str, key: bytes | None, value: bytes, record: Record) -> None:
         self.dead.append(msgspec.json.decode(value))
+
+
+def _key_of(event: object, field: str | None) -> bytes | None:
+    """Return the key that ``headrace send --key`` gives the record."""
+    if field is None or not isinstance(event, Mapping | msgspec.Struct):
+        return None
+    value = event.get(field) if isinstance(event, Mapping) else getattr(event, field, None)
+    return None if value is None else str(value).encode()
 
 
 def _encoded(event: object) -> bytes | None:

@@ -25,6 +25,7 @@ class AppSettings(msgspec.Struct, frozen=True):
     fetch_bytes: int = 1 << 20
     buffered_chunks: int = 16
     compression: str = "snappy"
+    instance_id: str | None = None
     worker_port: int = 6066
 
 
@@ -75,6 +76,7 @@ def build_app(settings: AppSettings) -> HeadraceApp:
         "broker_max_poll_records": None,
         "consumer_max_fetch_size": settings.fetch_bytes,
         "consumer_auto_offset_reset": "earliest",
+        "consumer_group_instance_id": settings.instance_id,
         "stream_buffer_maxsize": settings.buffered_chunks,
         "stream_wait_empty": False,
         "producer_max_batch_size": 512 << 10,
@@ -84,4 +86,7 @@ def build_app(settings: AppSettings) -> HeadraceApp:
         "producer_compression_type": None if settings.compression == "none" else settings.compression,
         "worker_redirect_stdouts": False,
     }
+    if settings.instance_id is not None:
+        # A static member that comes back gets its old assignment; Faust insists that it names this URL.
+        options["canonical_url"] = f"http://{settings.instance_id}"
     return HeadraceApp(settings.group, **options)

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import base64
+import random
 import socket
 import subprocess
 import threading
 import time
 import uuid
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Self
 
@@ -17,9 +19,11 @@ from aiokafka.admin import AIOKafkaAdminClient
 
 from headrace.errors import LocalKafkaError
 from streams.jars import Progress, ensure_jars
-from streams.kafka_node import Node, properties
+from streams.kafka_node import FaultListener, Node, properties
 
-START_TIMEOUT_S = 60.0
+START_TIMEOUT_S = 120.0
+
+PORTS = range(20_000, 32_768)
 
 
 class Layout(msgspec.Struct):
@@ -43,6 +47,8 @@ class LocalKafka:
         Port of the first broker; default: the one of last time, else any free one.
     progress
         Told, about once a second, what takes long.
+    faults
+        A second listener of each node, for clients behind proxies.
 
     Raises
     ------
@@ -63,6 +69,7 @@ class LocalKafka:
         *,
         port: int | None = None,
         progress: Progress | None = None,
+        faults: Sequence[FaultListener] = (),
     ) -> None:
         if nodes not in (1, 3):
             raise LocalKafkaError(f"a local Kafka has 1 or 3 nodes, not {nodes}")
@@ -71,8 +78,10 @@ class LocalKafka:
         self._layout = self._recorded_layout(nodes, port)
         heap_mb = 512 if nodes == 1 else 256
         self.nodes = [
-            Node(i, self.data_dir / f"node-{i}", ports, heap_mb=heap_mb)
-            for i, ports in enumerate(self._layout.ports, start=1)
+            Node(i, self.data_dir / f"node-{i}", ports, heap_mb=heap_mb, fault=fault)
+            for i, (ports, fault) in enumerate(
+                zip(self._layout.ports, faults or (None,) * nodes, strict=True), start=1
+            )
         ]
 
     @property
@@ -237,12 +246,20 @@ def _is_free(port: int) -> bool:
 
 
 def _free_pairs(n: int) -> list[tuple[int, int]]:
-    probes = [socket.socket() for _ in range(2 * n)]
-    try:
-        for probe in probes:
-            probe.bind(("127.0.0.1", 0))
-        ports = [probe.getsockname()[1] for probe in probes]
-    finally:
-        for probe in probes:
-            probe.close()
+    ports = free_ports(2 * n)
     return list(zip(ports[::2], ports[1::2], strict=True))
+
+
+def free_ports(n: int) -> list[int]:
+    """Return *n* ports of loopback that nobody has taken.
+
+    From below those that systems give to outgoing connections: one of these could hold the port of a broker
+    that is to be started again.
+    """
+    found: list[int] = []
+    for port in random.sample(PORTS, len(PORTS)):
+        if _is_free(port):
+            found.append(port)
+        if len(found) == n:
+            return found
+    raise LocalKafkaError(f"there are no {n} free ports from {PORTS.start} to {PORTS.stop - 1}")

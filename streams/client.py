@@ -71,14 +71,16 @@ async def producer(bootstrap: str, **options: Any) -> AsyncIterator[AIOKafkaProd
 
 @asynccontextmanager
 async def reader(bootstrap: str, **options: Any) -> AsyncIterator[AIOKafkaConsumer]:
-    """Yield a started consumer without a group; assign it partitions."""
+    """Yield a started consumer without a group; assign it partitions. It reads what is committed."""
     client = AIOKafkaConsumer(
         bootstrap_servers=bootstrap,
         enable_auto_commit=False,
         fetch_max_wait_ms=100,
+        isolation_level="read_committed",
         **options,
     )
     async with _started(client, bootstrap, "stop") as started:
+        await asyncio.sleep(0)  # aiokafka's stop right after its start raises CancelledError
         yield started
 
 

@@ -88,5 +88,6 @@ async def committed(
 ) -> dict[int, int]:
     """Return the committed offset per partition; partitions without one are left out."""
     wanted = [TopicPartition(topic, partition) for partition in partitions]
+    await _describe(admin, group)  # waits for a coordinator: a fresh broker has none at first
     offsets = await admin.list_consumer_group_offsets(group, partitions=wanted)
     return {tp.partition: found.offset for tp, found in offsets.items() if found.offset >= 0}

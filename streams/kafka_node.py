@@ -10,6 +10,7 @@ import sys
 from collections.abc import Sequence
 from importlib import util as import_util
 from pathlib import Path
+from typing import NamedTuple
 
 from headrace.errors import LocalKafkaError
 from streams.jars import ensure_jars
@@ -29,13 +30,32 @@ _JVM = [
 ]
 
 
+class FaultListener(NamedTuple):
+    """A second door of a broker: it listens on ``port`` and tells clients to come to ``advertised_port``.
+
+    Between the two stands a proxy: so everything that such clients say passes it, not only their first call.
+    """
+
+    port: int
+    advertised_port: int
+
+
 class Node:
     """One Kafka process: broker and controller in one."""
 
-    def __init__(self, number: int, folder: Path, ports: tuple[int, int], *, heap_mb: int) -> None:
+    def __init__(
+        self,
+        number: int,
+        folder: Path,
+        ports: tuple[int, int],
+        *,
+        heap_mb: int,
+        fault: FaultListener | None = None,
+    ) -> None:
         self.number = number
         self.folder = folder
         self.port, self.controller_port = ports
+        self.fault = fault
         self.log_path = folder / "broker.log"
         self.exit_code: int | None = None
         """Of the last run: 143 after an orderly stop, -9 after a kill."""
@@ -118,11 +138,16 @@ def properties(node: Node, nodes: Sequence[Node]) -> str:
     in_sync = 2 if replicas > 1 else 1
     brokers = f"PLAINTEXT://127.0.0.1:{node.port}"
     controllers = f"CONTROLLER://127.0.0.1:{node.controller_port}"
+    listeners, advertised = [brokers, controllers], [brokers, controllers]
+    if node.fault is not None:
+        listeners.append(f"FAULT://127.0.0.1:{node.fault.port}")
+        advertised.append(f"FAULT://127.0.0.1:{node.fault.advertised_port}")
     settings: dict[str, object] = {
         "process.roles": "broker,controller",
         "node.id": node.number,
-        "listeners": f"{brokers},{controllers}",
-        "advertised.listeners": f"{brokers},{controllers}",
+        "listeners": ",".join(listeners),
+        "advertised.listeners": ",".join(advertised),
+        "listener.security.protocol.map": "CONTROLLER:PLAINTEXT,PLAINTEXT:PLAINTEXT,FAULT:PLAINTEXT",
         "controller.listener.names": "CONTROLLER",
         "controller.quorum.bootstrap.servers": ",".join(f"127.0.0.1:{n.controller_port}" for n in nodes),
         "inter.broker.listener.name": "PLAINTEXT",

@@ -56,6 +56,16 @@ class Outbox:
             batch.put(0, timestamp_ms, key, value, headers)
         batch.n_records += 1
 
+    async def open(self) -> None:
+        """Nothing to get ready."""
+
+    async def commit(self, note: str) -> int | None:
+        """Nothing to commit: the owner commits to the group."""
+        return None
+
+    async def close(self) -> None:
+        """Nothing to let go of."""
+
     async def send(self, next_offset: int) -> None:
         """Send all batches; they hold the results of the records before *next_offset*.
 

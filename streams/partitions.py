@@ -1,4 +1,4 @@
-"""The partitions a worker owns: their processors, their frontier, and what happens at a rebalance.
+"""The partitions a worker owns: recovered when they come, committed, written down, settled when they go.
 
 Frontier = committed group offset = everything before it has its results acknowledged by the broker.
 """
@@ -6,89 +6,28 @@ Frontier = committed group offset = everything before it has its results acknowl
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Mapping, Sequence
-from typing import Any, Protocol
+import time
+from collections.abc import Awaitable, Callable, Collection, Sequence
 
 import structlog
 from faust.types import TP
 
-from headrace.errors import HeadraceError
-from streams.chunking import Chunk, ChunkSizer
-from streams.outbox import Outbox
-from streams.transport import Commit
+from headrace import failpoints, mutants
+from headrace.errors import TransactionLostError
+from streams.choosing import Held
+from streams.chunking import Chunk
+from streams.observer import Observer
+from streams.partition import Partition
+from streams.ports import Bounds, Committed, Group, Outbox, SnapshotStore
+from streams.recovery import Recovery
+from streams.snapshotting import Cadence, CostCeiling, Snapshotter
 
 log = structlog.get_logger(__name__)
 
-DRAIN_TIMEOUT_S = 8.0
-"""At a rebalance or shutdown, how long to wait for acknowledgements before giving the partition up."""
+LOSSES = 5
+"""Transactions lost in a row without any committed between them, before the worker gives up."""
 
-
-class Processor(Protocol):
-    """Folds the records of one partition; what the streams know of a model."""
-
-    next_offset: int
-
-    def process(self, records: Sequence[Any], outbox: Outbox | None) -> None:
-        """Fold *records*; put the results into *outbox*, or be silent if it is ``None`` (replay)."""
-        ...
-
-
-class Partition:
-    """One owned log partition."""
-
-    def __init__(self, processor: Processor, outbox: Outbox, emit_from: int) -> None:
-        self.processor = processor
-        self.outbox = outbox
-        self.emit_from = emit_from
-        self.committed = emit_from
-        self.sizer = ChunkSizer()
-        self._lock = asyncio.Lock()
-        self._is_closed = False
-
-    async def process(self, chunk: Chunk) -> None:
-        """Fold a chunk and send its results; records before the frontier are replayed silently.
-
-        Raises
-        ------
-        HeadraceError
-            If records between the state and the chunk were never delivered; nothing is folded then.
-        """
-        async with self._lock:
-            if self._is_closed:  # the chunk will be fetched again by the next owner
-                return
-            if self.processor.next_offset < chunk.follows:
-                raise HeadraceError(
-                    "records were fetched and never delivered",
-                    why=f"state at {self.processor.next_offset}, chunk follows {chunk.follows}",
-                )
-            records = chunk.since(self.processor.next_offset)
-            if not records:
-                return
-            first_live = 0
-            if records[0].offset < self.emit_from:
-                first_live = sum(record.offset < self.emit_from for record in records)
-                self.processor.process(records[:first_live], None)
-            if first_live < len(records):
-                with self.sizer.measure(len(records) - first_live):
-                    self.processor.process(records[first_live:], self.outbox)
-                await self.outbox.send(self.processor.next_offset)
-
-    async def close(self) -> None:
-        """Finish the chunk in work, take no other, wait until its results are acknowledged."""
-        async with self._lock:
-            self._is_closed = True
-            await self.outbox.drain(DRAIN_TIMEOUT_S)
-
-    @property
-    def in_flight(self) -> int:
-        """Records folded whose results are not acknowledged yet."""
-        done = self.outbox.acknowledged_offset()
-        return max(0, self.processor.next_offset - (self.emit_from if done is None else done))
-
-    @property
-    def is_replaying(self) -> bool:
-        """Whether the state is still behind the frontier."""
-        return self.processor.next_offset < self.emit_from
+HELD_INTERVAL_S = 0.05
 
 
 class Partitions:
@@ -96,26 +35,57 @@ class Partitions:
 
     Parameters
     ----------
-    open_processor
-        Makes the processor of a newly assigned partition.
+    group, store, recovery
+        Kafka, as far as ownership needs it.
     open_outbox
-        Makes its outbox.
-    commit
-        Commits offsets to the group.
-
+        Makes the outbox of a partition.
+    cadence
+        How often states are written down.
+    transactional
+        Whether outboxes commit: results and frontier in one transaction of each partition.
+    is_held
+        Whether the partitions certainly belong to this worker: not after it was silent for so long that its
+        group may have given them to another.
+    rewind
+        Makes reading go on where the states stand.
+    warm
+        States that a standby keeps ready, by partition.
+    observer
+        Told what happens.
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - ports and options, keyword-only
         self,
-        open_processor: Callable[[TP], Processor],
+        *,
+        group: Group,
+        store: SnapshotStore,
+        recovery: Recovery,
         open_outbox: Callable[[TP], Outbox],
-        commit: Commit,
+        cadence: Cadence,
+        transactional: bool = False,
+        is_held: Callable[[], bool] = lambda: True,
+        rewind: Callable[[], Awaitable[None]] | None = None,
+        warm: Callable[[TP], Held | None] = lambda _: None,
+        observer: Observer | None = None,
+        clock: Callable[[], float] = time.monotonic,
     ) -> None:
-        self._open_processor = open_processor
+        self._group = group
+        self._store = store
+        self._recovery = recovery
         self._open_outbox = open_outbox
-        self._commit = commit
+        self._cadence = cadence
+        self._transactional = transactional
+        self._is_held = is_held
+        self._rewind = rewind
+        self._warm = warm
+        self._observer = observer or Observer()
+        self._clock = clock
+        self._ceiling = CostCeiling(clock)
         self._owned: dict[TP, Partition] = {}
+        self._is_settling = False
+        self._losses: dict[TP, tuple[int, int]] = {}  # frontier, and how often a transaction was lost there
         self._committing = asyncio.Lock()
+        self._assigning = asyncio.Lock()
 
     def __getitem__(self, tp: TP) -> Partition:
         return self._owned[tp]
@@ -131,53 +101,190 @@ class Partitions:
         """Return the offset at which reading of each partition goes on."""
         return {tp: owned.processor.next_offset for tp, owned in self._owned.items()}
 
-    def assign(self, committed: Mapping[TP, int | None], earliest: Mapping[TP, int]) -> None:
-        """Own exactly the partitions of *committed*; each emits from its committed offset on.
+    async def process(self, tp: TP, chunk: Chunk) -> None:
+        """Fold a chunk of a partition; one that is not owned any more is fetched again by its owner.
 
-        A partition kept through the rebalance keeps its state unless results may be missing, that is unless
-        the state is ahead of the frontier: then it is folded again.
+        Raises
+        ------
+        HeadraceError
+            As `Partition.process`.
         """
-        before, self._owned = self._owned, {}
-        for tp, offset in committed.items():
-            start = earliest.get(tp) or 0
-            frontier = max(offset or 0, start)
-            kept = before.get(tp)
-            if kept is not None and kept.processor.next_offset <= frontier:
-                processor = kept.processor
-            else:
-                processor = self._open_processor(tp)
-                processor.next_offset = start
-                if start > 0:
-                    log.warning(
-                        "log_start_deleted",
-                        topic=tp.topic,
-                        partition=tp.partition,
-                        start=start,
-                    )
-            self._owned[tp] = Partition(processor, self._open_outbox(tp), frontier)
-            log.info(
-                "partition_assigned",
-                topic=tp.topic,
-                partition=tp.partition,
-                next_offset=processor.next_offset,
-                frontier=frontier,
-                kept=kept is not None,
+        owned = self._owned.get(tp)
+        if owned is None:
+            return
+        try:
+            await owned.process(chunk)
+        except TransactionLostError as error:
+            await self._recover_again(owned, error)
+
+    async def assign(self, tps: Sequence[TP]) -> None:
+        """Own exactly *tps*: take each over, and bring its state back.
+
+        A partition kept through the rebalance keeps its state, unless results may be missing: then it is
+        folded again.
+
+        Raises
+        ------
+        LostRecordsError
+            If a state cannot be had.
+        """
+        async with self._assigning:  # a rebalance may come while the one before it is still at work
+            before, self._owned = self._owned, {}
+            self._is_settling = False
+            await asyncio.gather(*(old.outbox.close() for old in before.values() if not old.is_settled))
+            outboxes = {tp: self._open_outbox(tp) for tp in tps}
+            await self._open_all(outboxes.values())  # first: this fences
+            if failpoints.armed:
+                failpoints.reach("in_assign")
+            committed = await self._group.committed(tps) if tps else {}
+            bounds = await self._group.bounds(tps) if tps else {}
+            owned = await asyncio.gather(
+                *(self._take(tp, outboxes[tp], committed[tp], bounds[tp], before.get(tp)) for tp in tps)
             )
+            if self._is_settling:  # they were taken away while they were being taken over
+                await asyncio.gather(*(outbox.close() for outbox in outboxes.values()))
+                return
+            self._owned = {partition.tp: partition for partition in owned}
+
+    async def _open_all(self, outboxes: Collection[Outbox]) -> None:
+        try:
+            await asyncio.gather(*(outbox.open() for outbox in outboxes))
+        except BaseException:
+            await asyncio.gather(*(outbox.close() for outbox in outboxes))
+            raise
+
+    async def _take(
+        self, tp: TP, outbox: Outbox, committed: Committed, bounds: Bounds, before: Partition | None
+    ) -> Partition:
+        in_memory = []
+        if before is not None and not before.snapshots.is_writing:
+            in_memory.append(("kept", before.held))
+        if (warm := self._warm(tp)) is not None:
+            in_memory.append(("warm", warm))
+        timeline = None if before is None else before.timeline
+        recovered = await self._recovery.recover(
+            tp, committed, bounds, in_memory=in_memory, timeline=timeline
+        )
+        snapshots = Snapshotter(
+            tp,
+            recovered.held,
+            self._store,
+            epoch=recovered.epoch,
+            cadence=self._cadence,
+            ceiling=self._ceiling,
+            clock=self._clock,
+            on_failed=self._observer.snapshot_failed,
+        )
+        self._observer.recovered(tp, recovered)
+        return Partition(tp, recovered, outbox, snapshots, self._store, on_replayed=self._observer.replayed)
+
+    async def _recover_again(self, lost: Partition, error: TransactionLostError) -> None:
+        """Throw away what a transaction of unknown outcome left, and come back from what is committed.
+
+        Raises
+        ------
+        TransactionLostError
+            If it was lost `LOSSES` times at the same place.
+        """
+        tp = lost.tp
+        if self._owned.get(tp) is not lost:
+            return
+        frontier, n_losses = self._losses.get(tp, (-1, 0))
+        n_losses = n_losses + 1 if frontier == lost.committed else 1
+        self._losses[tp] = lost.committed, n_losses
+        if n_losses >= LOSSES:
+            raise error
+        log.warning("transaction_lost", topic=tp.topic, partition=tp.partition, why=error.why or error.what)
+        lost.give_up()
+        mapping = self._owned
+        del mapping[tp]
+        await lost.outbox.close()
+        while not self._is_held():  # a worker that was replaced must not fence the one that has replaced it
+            if self._is_settling:
+                return
+            await asyncio.sleep(HELD_INTERVAL_S)
+        outbox = self._open_outbox(tp)
+        await outbox.open()
+        committed = (await self._group.committed([tp]))[tp]
+        bounds = (await self._group.bounds([tp]))[tp]
+        again = await self._take(tp, outbox, committed, bounds, None)
+        if self._owned is not mapping:  # a rebalance came in between, and took it over or away
+            await outbox.close()
+            return
+        again.await_rewind()
+        mapping[tp] = again
+        if self._rewind is not None:
+            await self._rewind()
 
     async def settle(self) -> None:
-        """Finish chunks, wait for acknowledgements, commit: before partitions are given away."""
-        await asyncio.gather(*(owned.close() for owned in self._owned.values()))
-        await self.commit()
+        """Finish chunks, wait for acknowledgements, commit, write down: before partitions are given away."""
+        self._is_settling = True
+        owned = list(self._owned.values())
+        await asyncio.gather(*(partition.close() for partition in owned))
+        if owned and failpoints.armed:
+            failpoints.reach("in_revoke")
+        await self.commit(is_last=True)
+        await asyncio.gather(*(self._store_snapshot(partition) for partition in owned))
+        for partition in owned:
+            partition.is_settled = True
+            partition.snapshots.abandon()
+        await asyncio.gather(*(partition.outbox.close() for partition in owned))
 
-    async def commit(self) -> None:
-        """Commit the frontier of every partition whose results went on being acknowledged."""
+    async def commit(self, *, is_last: bool = False) -> None:
+        """Commit the frontier of every partition whose results went on being acknowledged.
+
+        *is_last*: the partitions are given away, so one whose transaction is lost does not come back.
+        """
         async with self._committing:
-            offsets: dict[TP, int] = {}
-            for tp, owned in self._owned.items():
-                offset = owned.outbox.acknowledged_offset()
-                if offset is not None and offset > owned.committed:
-                    offsets[tp] = offset
-            if offsets and await self._commit(offsets):
-                for tp, offset in offsets.items():
-                    if tp in self._owned:
-                        self._owned[tp].committed = offset
+            if self._transactional:
+                owned = [partition for partition in self._owned.values() if not partition.is_settled]
+                await asyncio.gather(*(self._commit_transaction(one, is_last=is_last) for one in owned))
+            else:
+                await self._commit_to_group()
+
+    async def _commit_transaction(self, partition: Partition, *, is_last: bool) -> None:
+        try:
+            await partition.commit_transaction()
+        except TransactionLostError as error:
+            if is_last:
+                log.warning("transaction_lost", partition=partition.tp.partition, why=error.why or error.what)
+                partition.give_up()
+            else:
+                await self._recover_again(partition, error)
+
+    async def _commit_to_group(self) -> None:
+        offsets: dict[TP, Committed] = {}
+        for tp, owned in self._owned.items():
+            offset = None if owned.is_settled else owned.outbox.acknowledged_offset()
+            if mutants.active("commit_before_ack"):
+                offset = max(owned.processor.next_offset, owned.emit_from)
+            if offset is not None and mutants.active("commit_one_ahead"):
+                offset += 1
+            if offset is not None and offset > owned.committed:
+                offsets[tp] = Committed(offset, owned.note)
+        if offsets and await self._group.commit(offsets):
+            for tp, (offset, _) in offsets.items():
+                if tp in self._owned and offset is not None:
+                    self._owned[tp].committed = offset
+
+    async def snapshot(self) -> None:
+        """Go on writing states down, a little; call it some ten times a second."""
+        owned = [partition for partition in self._owned.values() if not partition.is_settled]
+        if all(partition.snapshots.advance() for partition in owned) and not self._ceiling.is_reached:
+            due = [partition for partition in owned if partition.snapshots.is_due]
+            if due:
+                max(due, key=lambda partition: partition.snapshots.overdue_s).snapshots.begin()
+        for partition in owned:
+            await self._store_snapshot(partition)
+
+    async def _store_snapshot(self, partition: Partition) -> None:
+        if partition.snapshots.may_store(partition.committed) and self._is_held():
+            epoch = await self._recovery.reclaim(
+                partition.tp, partition.epoch, partition.committed, partition.timeline
+            )
+            if epoch != partition.epoch:
+                partition.epoch = partition.snapshots.epoch = epoch
+                partition.snapshots.abandon()  # it bears the old one
+        written = await partition.store_snapshot()
+        if written is not None:
+            self._observer.snapshot_written(partition.tp, written)

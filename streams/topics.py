@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+import math
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Literal
 
 from aiokafka import AIOKafkaConsumer, TopicPartition
@@ -34,6 +35,7 @@ class TopicSpec:
     cleanup: Literal["delete", "compact"] = "delete"
     max_message_bytes: int = 1 << 20
     timestamps: Literal["CreateTime", "LogAppendTime"] = "CreateTime"
+    configs: Mapping[str, str] = field(default_factory=dict)
 
 
 def predictions_topic(pipeline: str) -> str:
@@ -44,6 +46,22 @@ def predictions_topic(pipeline: str) -> str:
 def dead_topic(pipeline: str) -> str:
     """Return the name of the topic of dead letters."""
     return f"{pipeline}.dead"
+
+
+def snapshots_topic(pipeline: str) -> str:
+    """Return the name of the topic of snapshots."""
+    return f"{pipeline}.snapshots"
+
+
+def decisions_topic(pipeline: str) -> str:
+    """Return the name of the topic of epochs and decisions."""
+    return f"{pipeline}.decisions"
+
+
+CONTROL_TOPIC = "headrace.control"
+"""Signed commands of operators, for all pipelines."""
+
+FOR_EVER = math.inf
 
 
 def pipeline_topics(
@@ -76,6 +94,23 @@ def pipeline_topics(
             max_message_bytes=4 << 20,
             timestamps="LogAppendTime",
         ),
+        # Small segments and an eager cleaner: a state that is written every few seconds is soon outdated.
+        TopicSpec(
+            snapshots_topic(pipeline),
+            "lane, partition, slot",
+            "snapshots",
+            partitions,
+            FOR_EVER,
+            cleanup="compact",
+            configs={
+                "segment.bytes": str(64 << 20),
+                "segment.ms": "600000",
+                "min.cleanable.dirty.ratio": "0.2",
+                "delete.retention.ms": "600000",
+            },
+        ),
+        TopicSpec(decisions_topic(pipeline), "none", "epochs and decisions", partitions, FOR_EVER),
+        TopicSpec(CONTROL_TOPIC, "target", "signed commands", 1, 30 * DAY_S),
     ]
 
 
@@ -126,9 +161,10 @@ async def create(
                 replication_factor=replication,
                 topic_configs={
                     "cleanup.policy": spec.cleanup,
-                    "retention.ms": str(int(spec.retention_s * 1000)),
+                    "retention.ms": str(_milliseconds(spec.retention_s)),
                     "max.message.bytes": str(spec.max_message_bytes),
                     "message.timestamp.type": spec.timestamps,
+                    **spec.configs,
                 },
             )
             for spec in missing
@@ -144,6 +180,10 @@ async def create(
             )
     await _until_known(admin, missing)
     return [spec.name for spec in missing]
+
+
+def _milliseconds(retention_s: float) -> int:
+    return -1 if retention_s == FOR_EVER else int(retention_s * 1000)
 
 
 async def _until_known(admin: AIOKafkaAdminClient, specs: Sequence[TopicSpec]) -> None:

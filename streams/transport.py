@@ -7,16 +7,18 @@ them. Why each seam is as it is: docs/decisions/0002-chunk-transport.md.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
 from typing import Any, Protocol
 
 import aiokafka
+from aiokafka.errors import CommitFailedError, IllegalStateError
 from faust.transport.drivers import aiokafka as driver
 from faust.types import TP
 from faust.types.tuples import ConsumerMessage
 
 from streams import fetched
 from streams.chunking import Chunk
+from streams.ports import Committed
 
 BUFFER_FULL_PAUSE_S = 0.005
 """How long to wait while every partition is paused by back-pressure; Faust waits a whole second."""
@@ -56,16 +58,26 @@ class ChunkConsumerThread(driver.AIOKafkaConsumerThread):
     def _create_worker_consumer(self, transport: Any) -> aiokafka.AIOKafkaConsumer:
         fetched.install(self.app.hot_topics)
         consumer = super()._create_worker_consumer(transport)
-        consumer._fetch_max_wait_ms = FETCH_MAX_WAIT_MS  # read by aiokafka when it starts
+        consumer._fetch_max_wait_ms = FETCH_MAX_WAIT_MS  # read by aiokafka when it starts, as the next
+        consumer._isolation_level = "read_committed"  # what a producer took back was never in the log
         return consumer
 
-    async def committed(self, tps: Sequence[TP]) -> dict[TP, int | None]:
-        """Return the committed offset of each partition; call through `call_thread`."""
+    async def committed(self, tps: Sequence[TP]) -> dict[TP, Committed]:
+        """Return what is committed of each partition; call through `call_thread`."""
+        coordinator = self._ensure_consumer()._coordinator
+        found = await coordinator.fetch_committed_offsets([aiokafka.TopicPartition(*tp) for tp in tps])
+        return {TP(*tp): Committed(offset, note) for tp, (offset, note) in found.items() if offset >= 0}
+
+    async def commit_noted(self, offsets: Mapping[TP, Committed]) -> bool:
+        """Commit offsets with their notes; call through `call_thread`."""
         consumer = self._ensure_consumer()
-        offsets = await asyncio.gather(
-            *(consumer.committed(aiokafka.TopicPartition(tp.topic, tp.partition)) for tp in tps)
-        )
-        return dict(zip(tps, offsets, strict=True))
+        try:
+            await consumer.commit(
+                {aiokafka.TopicPartition(*tp): (at.offset, at.note) for tp, at in offsets.items()}
+            )
+        except (CommitFailedError, IllegalStateError):  # the group has gone on without this member
+            return False
+        return True
 
 
 class ChunkConsumer(driver.Consumer):
@@ -79,14 +91,20 @@ class ChunkConsumer(driver.Consumer):
         # Per hot partition: the offset after the last record fetched since the last seek.
         self._fetched_up_to: dict[TP, int] = {}
         self._n_seeks = 0
+        self._seeking = asyncio.Lock()  # one would move partitions that the other has just sought
 
     def _new_consumer_thread(self) -> ChunkConsumerThread:
         return ChunkConsumerThread(self, loop=self.loop, beacon=self.beacon)
 
-    async def committed(self, tps: Sequence[TP]) -> dict[TP, int | None]:
-        """Return the group's committed offset of each partition, ``None`` where there is none."""
-        found: dict[TP, int | None] = await self._thread.call_thread(self._thread.committed, tps)
-        return found
+    async def committed(self, tps: Sequence[TP]) -> dict[TP, Committed]:
+        """Return what the group has committed of each partition."""
+        found: dict[TP, Committed] = await self._thread.call_thread(self._thread.committed, tps)
+        return {tp: found.get(tp, Committed(None)) for tp in tps}
+
+    async def commit_noted(self, offsets: Mapping[TP, Committed]) -> bool:
+        """Commit offsets with their notes; return whether this member still may."""
+        done: bool = await self._thread.call_thread(self._thread.commit_noted, offsets)
+        return done
 
     async def getmany(  # the name and its timeout are Faust's
         self,
@@ -99,14 +117,29 @@ class ChunkConsumer(driver.Consumer):
             return
         if n_seeks != self._n_seeks:
             # A fetch that overlaps a seek may have moved the position after it: seek again, fetch again.
-            await self.perform_seek()
+            await self._seek_again()
             return
         for tp, message in self._in_turn(self._wanted(fetched, active or set()), generation_id):
-            if not self.flow_active or self.app.consumer_generation_id != generation_id:
+            if (
+                not self.flow_active
+                or self.app.consumer_generation_id != generation_id
+                or n_seeks != self._n_seeks
+            ):
                 # What was fetched and not delivered must be fetched again: the position is behind it.
-                await self.perform_seek()
+                await self._seek_again()
                 return
             yield tp, message
+        if n_seeks != self._n_seeks:
+            # A seek while the last one was delivered: Faust has noted its offset since, and would drop all
+            # before it.
+            await self._seek_again()
+
+    async def _seek_again(self) -> None:
+        """Seek, unless a rebalance has just taken the partitions away: it seeks itself when it is done."""
+        try:
+            await self.perform_seek()
+        except IllegalStateError:
+            self._fetched_up_to.clear()
 
     def _wanted(self, fetched: Mapping[TP, Any], active: set[TP]) -> list[tuple[TP, Chunk]]:
         """Return what may be delivered, each chunk knowing what was fetched before it.
@@ -175,15 +208,17 @@ class ChunkConsumer(driver.Consumer):
 
     async def perform_seek(self) -> None:
         """Seek to the committed offsets as Faust does, then hot partitions to where their state stands."""
-        self._n_seeks += 1
-        await super().perform_seek()
-        owned = self.assignment()
-        target = {tp: offset for tp, offset in self.app.positions().items() if tp in owned}
-        if target:
-            await self.seek_wait(target)
-            self._read_offset.update(target)
-        self._fetched_up_to = target
-        self._n_seeks += 1
+        async with self._seeking:
+            self._n_seeks += 1
+            self._fetched_up_to = {}  # for a moment all stand at their committed offset: deliver nothing hot
+            await super().perform_seek()
+            owned = self.assignment()
+            target = {tp: offset for tp, offset in self.app.positions().items() if tp in owned}
+            if target:
+                await self.seek_wait(target)
+                self._read_offset.update(target)
+            self._fetched_up_to = target
+            self._n_seeks += 1
 
 
 class Batch:
@@ -223,25 +258,6 @@ class ChunkTransport(driver.Transport):
 
     Consumer = ChunkConsumer
     Producer = IdempotentProducer
-
-
-Commit = Callable[[Mapping[TP, int]], Awaitable[bool]]
-
-
-def committer(app: Any) -> Commit:
-    """Return the function that commits offsets of *app*'s group; it crashes the app on real failures."""
-
-    async def commit(offsets: Mapping[TP, int]) -> bool:
-        done: bool = await app.consumer._thread.commit(offsets)
-        return done
-
-    return commit
-
-
-async def committed_offsets(app: Any, tps: Sequence[TP]) -> dict[TP, int | None]:
-    """Return the committed offset of *app*'s group for each partition, ``None`` where there is none."""
-    found: dict[TP, int | None] = await app.consumer.committed(tps)
-    return found
 
 
 def raw_producer(app: Any) -> aiokafka.AIOKafkaProducer:

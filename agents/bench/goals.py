@@ -7,6 +7,7 @@ import msgspec
 from agents.bench.measured import Findings
 from agents.bench.plan import BARE
 from agents.bench.report import OURS, paced, parts, ratio, speedup
+from agents.bench.variants import EXACTLY_ONCE, MODEL, PLAIN, REPLAY, SNAPSHOTS
 
 
 class Goal(msgspec.Struct, frozen=True):
@@ -44,6 +45,9 @@ def goals(findings: Findings) -> list[Goal]:
     for rate, bound_ms in ((1_000, 30.0), (5_000, 50.0)):
         name = f"p99 latency at {rate:,} events/s"
         found.append(Goal(name, bound_ms, _p99(findings, rate), "ms", is_most=True))
+    for variant, bound in ((SNAPSHOTS, 0.95), (EXACTLY_ONCE, 0.8), (REPLAY, 1.2)):
+        against = ratio(findings.variants, MODEL, variant, PLAIN)
+        found.append(Goal(f"{variant} to without", bound, None if against is None else against.median))
     two = speedup(findings.scalings, OURS)
     return [*found, Goal("two workers to one", 1.6, None if two is None else two.median)]
 

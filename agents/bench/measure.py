@@ -6,6 +6,7 @@ from collections.abc import Callable
 from functools import partial
 from typing import TypeVar
 
+from agents.bench import variants
 from agents.bench.latency import latency
 from agents.bench.measured import Findings
 from agents.bench.plan import Contestant, Plan, order
@@ -13,6 +14,7 @@ from agents.bench.processes import ContestantError
 from agents.bench.scaling import scaling
 from agents.bench.stage import Stage
 from agents.bench.throughput import run, split
+from agents.bench.variants import VARIANTS
 
 T = TypeVar("T")
 Tell = Callable[[str], None]
@@ -40,6 +42,8 @@ class Measurement:
             for contestant in self.plan.timed:
                 for workers in (1, 2):
                     self._scaling(contestant, number, workers)
+        if self.plan.variant_rounds and self.plan.n_splits:
+            self._variants()
         return self.findings
 
     def _throughput(self, model: str) -> None:
@@ -81,6 +85,19 @@ class Measurement:
         measure = partial(scaling, self.stage, contestant, number=number, workers=workers, n_events=n_events)
         doing = f"{workers} workers, round {number + 1}: {contestant.name}"
         self._note(contestant.name, doing, measure, self.findings.scalings)
+
+    def _variants(self) -> None:
+        source, n_events = self.stage.name("variants"), self.plan.events_of("lr")
+        with self.stage.topics(source):
+            self.stage.fill(source, n_events)
+            for number in range(self.plan.variant_rounds):
+                start = number % len(VARIANTS)
+                for variant in (*VARIANTS[start:], *VARIANTS[:start]):
+                    measure = partial(
+                        variants.run, self.stage, variant, number=number, source=source, n_events=n_events
+                    )
+                    doing = f"round {number + 1}: {variant.name}"
+                    self._note(variant.name, doing, measure, self.findings.variants)
 
     def _note(self, name: str, doing: str, measure: Callable[[], T], into: list[T]) -> None:
         """Put what *measure* finds into a list, or the reason why it cannot among the failures."""

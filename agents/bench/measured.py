@@ -66,4 +66,5 @@ class Findings(msgspec.Struct):
     splits: list[Split] = []
     latencies: list[Latency] = []
     scalings: list[Scaling] = []
+    variants: list[Run] = []
     failures: dict[str, str] = {}

@@ -39,6 +39,9 @@ CONTESTANTS = {
 MODELS = {"none": 150_000, "lr": 150_000, "ht": 15_000, "arf": 1_500}
 """Events a model; shorter runs mislead, as the first chunks were fetched before the clock started."""
 
+N_VARIANTS = 4
+"""Ways to run headrace, see `agents.bench.variants`."""
+
 QUICK_SHARE = 10
 """A quick run has this many times fewer events."""
 
@@ -55,6 +58,7 @@ class Plan(msgspec.Struct, frozen=True):
     skip_s: float = 2.0
     latency_rounds: int = 3
     scaling_rounds: int = 3
+    variant_rounds: int = 5
     is_quick: bool = False
 
     @property
@@ -77,7 +81,8 @@ class Plan(msgspec.Struct, frozen=True):
         """Return how many measurements there are, for the progress bar."""
         throughput = self.rounds * len(self.models) * (len(self.contestants) + self.n_splits)
         paced = self.latency_rounds * len(self.rates)
-        return throughput + len(self.timed) * (paced + 2 * self.scaling_rounds)
+        variants = self.variant_rounds * N_VARIANTS * self.n_splits
+        return throughput + len(self.timed) * (paced + 2 * self.scaling_rounds) + variants
 
     @property
     def n_splits(self) -> int:

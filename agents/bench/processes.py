@@ -5,9 +5,9 @@ from __future__ import annotations
 import os
 import subprocess
 import tempfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from types import TracebackType
+from types import MappingProxyType, TracebackType
 from typing import Any, Self
 
 import orjson
@@ -27,7 +27,13 @@ class ContestantError(HeadraceError):
 class Child:
     """One process; leaving the ``with`` block ends it."""
 
-    def __init__(self, command: Sequence[str], *, deadline_s: float = DEADLINE_S) -> None:
+    def __init__(
+        self,
+        command: Sequence[str],
+        *,
+        deadline_s: float = DEADLINE_S,
+        env: Mapping[str, str] = MappingProxyType({}),
+    ) -> None:
         self._command = [*command, "--deadline-s", str(int(deadline_s))]
         self._deadline_s = deadline_s
         self._errors = tempfile.TemporaryFile()  # noqa: SIM115 - closed by __exit__
@@ -36,7 +42,7 @@ class Child:
             stdout=subprocess.PIPE,
             stderr=self._errors,
             stdin=subprocess.DEVNULL,
-            env={**os.environ, "PYTHONHASHSEED": "0"},
+            env={**os.environ, "PYTHONHASHSEED": "0", **env},
         )
 
     def __enter__(self) -> Self:
@@ -82,9 +88,9 @@ class Child:
         return ContestantError(f"{' '.join(self._command[:3])} {what}", why="\n       ".join(tail))
 
 
-def answer(command: Sequence[str]) -> Any:
-    """Run *command* to its end and return its answer."""
-    with Child(command) as child:
+def answer(command: Sequence[str], env: Mapping[str, str] = MappingProxyType({})) -> Any:
+    """Run *command* to its end, with *env* besides the environment, and return its answer."""
+    with Child(command, env=env) as child:
         return child.answer()
 
 

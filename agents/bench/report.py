@@ -10,6 +10,7 @@ import msgspec
 
 from agents.bench.measured import Findings, Latency, Run, Scaling
 from agents.bench.plan import BARE
+from agents.bench.variants import PLAIN
 
 OURS = "headrace"
 
@@ -51,19 +52,19 @@ class Line(msgspec.Struct, frozen=True):
     peak_rss_mb: float
 
 
-def lines(runs: Sequence[Run], model: str) -> list[Line]:
-    """Return the lines of *model*, in the order of first appearance."""
+def lines(runs: Sequence[Run], model: str, to: str = BARE) -> list[Line]:
+    """Return the lines of *model*, in the order of first appearance, with ratios to the contestant *to*."""
     names = dict.fromkeys(r.contestant for r in runs if r.model == model)
-    return [_line([r for r in runs if (r.model, r.contestant) == (model, n)], runs) for n in names]
+    return [_line([r for r in runs if (r.model, r.contestant) == (model, n)], runs, to) for n in names]
 
 
-def _line(mine: Sequence[Run], runs: Sequence[Run]) -> Line:
+def _line(mine: Sequence[Run], runs: Sequence[Run], to: str) -> Line:
     model, name = mine[0].model, mine[0].contestant
     return Line(
         name,
         mine[0].events,
         _some(spread(r.events_per_s for r in mine)),
-        ratio(runs, model, name, BARE),
+        ratio(runs, model, name, to),
         _some(spread(r.cpu_us for r in mine)),
         max(r.peak_rss_mb for r in mine),
     )
@@ -144,6 +145,7 @@ def as_json(findings: Findings, about: dict[str, Any]) -> dict[str, Any]:
         "models": {m: msgspec.to_builtins(lines(findings.runs, m)) for m in models},
         "parts": [msgspec.to_builtins(p) for m in models if (p := parts(findings, m))],
         "latency": msgspec.to_builtins(paced(findings.latencies)),
+        "variants": msgspec.to_builtins(lines(findings.variants, "lr", PLAIN)),
         "two_workers": {n: msgspec.to_builtins(speedup(findings.scalings, n)) for n in names},
         "raw": msgspec.to_builtins(findings),
     }

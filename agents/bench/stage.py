@@ -15,6 +15,7 @@ from agents.bench.peers.common import PARTITIONS
 from agents.bench.plan import Contestant
 from agents.bench.processes import Child, ContestantError, answer
 from streams import client, groups, topics
+from streams.topics import TopicSpec
 
 JOIN_TIMEOUT_S = 60.0
 _RETENTION_S = 3600.0
@@ -48,17 +49,25 @@ class Stage(msgspec.Struct, frozen=True):
     @contextmanager
     def topics(self, *names: str) -> Iterator[None]:
         """Create topics and delete them in the end."""
-        specs = [topics.TopicSpec(name, "any", "bench", PARTITIONS, _RETENTION_S) for name in names]
+        specs = [TopicSpec(name, "any", "bench", PARTITIONS, _RETENTION_S) for name in names]
+        with self._existing(specs):
+            yield
+
+    @contextmanager
+    def _existing(self, specs: Sequence[TopicSpec]) -> Iterator[None]:
         asyncio.run(_create(self.bootstrap, specs))
         try:
             yield
         finally:
-            asyncio.run(_delete(self.bootstrap, names))
+            asyncio.run(_delete(self.bootstrap, [s.name for s in specs if s.name != topics.CONTROL_TOPIC]))
 
     @contextmanager
     def results_of(self, group: str) -> Iterator[None]:
-        """Create the result topics of *group* and delete them in the end."""
-        with self.topics(topics.predictions_topic(group), topics.dead_topic(group)):
+        """Create what a pipeline called *group* writes to, and delete it in the end."""
+        _, *specs = topics.pipeline_topics(
+            group, "", key=None, event="bench", partitions=PARTITIONS, retention_s=_RETENTION_S
+        )
+        with self._existing(specs):
             yield
 
     def fill(self, source: str, n_events: int) -> None:
@@ -77,7 +86,7 @@ class Stage(msgspec.Struct, frozen=True):
             time.sleep(0.1)
 
 
-async def _create(bootstrap: str, specs: Sequence[topics.TopicSpec]) -> None:
+async def _create(bootstrap: str, specs: Sequence[TopicSpec]) -> None:
     async with client.admin(bootstrap) as admin:
         await topics.create(admin, specs, replication=1)
 

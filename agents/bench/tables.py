@@ -5,11 +5,13 @@ from __future__ import annotations
 from agents.bench.goals import Goal
 from agents.bench.measured import Findings
 from agents.bench.report import Spread, lines, paced, parts, speedup
+from agents.bench.variants import MODEL, PLAIN
 
 Row = list[str]
 RUN_COLUMNS = ("contestant", "events/s", "least-most", "to bare", "least-most", "CPU us", "MB")
 PART_COLUMNS = ("model", "codec us", "model us", "bookkeeping us", "transport us", "all us")
 LATENCY_COLUMNS = ("contestant", "events/s", "p50 ms", "p99 ms", "least-most", "results", "CPU us")
+VARIANT_COLUMNS = ("headrace with", "events/s", "to plain", "least-most", "CPU us")
 SCALING_COLUMNS = ("contestant", "two to one", "least-most", "rounds")
 GOAL_COLUMNS = ("goal", "wanted", "measured", "reached")
 
@@ -64,6 +66,20 @@ def latency_rows(findings: Findings) -> list[Row]:
             f"{x.cpu_us.median:,.0f}",
         ]
         for x in paced(findings.latencies)
+    ]
+
+
+def variant_rows(findings: Findings) -> list[Row]:
+    """Return one row a way to run headrace."""
+    return [
+        [
+            line.contestant,
+            f"{line.events_per_s.median:,.0f}",
+            f"{line.ratio.median:.2f}" if line.ratio else "-",
+            _range(line.ratio, ".2f"),
+            f"{line.cpu_us.median:,.1f}",
+        ]
+        for line in lines(findings.variants, MODEL, PLAIN)
     ]
 
 

@@ -92,9 +92,9 @@ def command(
 def _plan(*, rounds: int | None, quick: bool, throughput_only: bool, **chosen: Any) -> Plan:
     plan = Plan(rounds=rounds or (1 if quick else 5), is_quick=quick, **chosen)
     if quick:
-        plan = msgspec.structs.replace(plan, rate_s=4.0, latency_rounds=1, scaling_rounds=1)
+        plan = msgspec.structs.replace(plan, rate_s=4.0, latency_rounds=1, scaling_rounds=1, variant_rounds=1)
     if throughput_only:
-        plan = msgspec.structs.replace(plan, rates=(), scaling_rounds=0)
+        plan = msgspec.structs.replace(plan, rates=(), scaling_rounds=0, variant_rounds=0)
     return plan
 
 
@@ -143,6 +143,7 @@ def _print(findings: Findings, *, is_quick: bool) -> None:
     _table("headrace: CPU microseconds an event", tables.PART_COLUMNS, tables.part_rows(findings))
     _table("latency, sent to result seen", tables.LATENCY_COLUMNS, tables.latency_rows(findings))
     _table("two workers to one", tables.SCALING_COLUMNS, tables.scaling_rows(findings))
+    _table("what state and delivery cost", tables.VARIANT_COLUMNS, tables.variant_rows(findings))
     _table("goals", tables.GOAL_COLUMNS, tables.goal_rows(goals(findings)))
     if is_quick:
         stdout.print("\na quick run shows that it works; its numbers mean little")

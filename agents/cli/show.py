@@ -32,7 +32,8 @@ def command(target: str, as_json: bool) -> None:
         print_json(resolved)
         return
     stdout.print(f"[bold]{pipeline.label}[/]   {pipeline.task}   target {pipeline.target or '-'}")
-    stdout.print(f"combine {resolved['combine']}   consumer group {pipeline.name}\n")
+    stdout.print(f"combine {resolved['combine']}   consumer group {pipeline.name}")
+    stdout.print(f"{_scope(pipeline)}\n")
     print_table(["topic", "partitions", "key", "holds", "retention"], _topic_rows(resolved["topics"]))
     stdout.print()
     print_table(["field", "type", "role"], [f.values() for f in resolved["fields"]])
@@ -52,6 +53,8 @@ def describe(pipeline: Pipeline) -> dict[str, Any]:
         "task": pipeline.task,
         "target": pipeline.target,
         "combine": repr(pipeline.combine),
+        "scope": pipeline.scope,
+        "max_keys": pipeline.max_keys if pipeline.scope == "key" else None,
         "topics": [
             {
                 "name": spec.name,
@@ -80,6 +83,12 @@ def describe(pipeline: Pipeline) -> dict[str, Any]:
         },
         "limits": msgspec.structs.asdict(pipeline.limits),
     }
+
+
+def _scope(pipeline: Pipeline) -> str:
+    if pipeline.scope == "key":
+        return f"models for each key, at most {pipeline.max_keys:,} keys a partition"
+    return "models for each partition"
 
 
 def _type_name(hint: object) -> str:

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+from contextlib import suppress
+from typing import Any
 
+import aiohttp
 import click
 import msgspec
 
@@ -18,7 +21,17 @@ from agents.cli.common import (
 from agents.worker import topic_specs
 from headrace.loading import load_pipeline
 from headrace.pipeline import Pipeline
+from schemas.decisions import Epoch, JournalRecord
 from streams import client, groups, reading, topics
+from streams.kafka_ports import TailReader
+from streams.topics import decisions_topic
+
+ANSWER_WITHIN_S = 1.0
+LOOK_BACK = 20
+"""The newest records of the decisions topic tell who owns a partition."""
+
+N_SHOWN = 3
+"""The topics a user publishes to and reads: source, predictions, dead letters."""
 
 
 class Share(msgspec.Struct):
@@ -29,6 +42,8 @@ class Share(msgspec.Struct):
     start: int
     committed: int | None
     end: int
+    to_replay: int | None = None
+    eta_s: float | None = None
 
     @property
     def lag(self) -> int:
@@ -67,10 +82,18 @@ def command(target: str, bootstrap: str | None, as_json: bool) -> None:
     stdout.print(f"[bold]{pipeline.label}[/]  {state}  {_counted(len(workers), 'worker')}  lag {total:,}")
     for name, n in results.items():
         stdout.print(f"  {name}  {n:,} records")
-    print_table(
-        ["partition", "worker", "start", "committed", "end", "lag"],
-        [(s.partition, s.worker, s.start, s.committed, s.end, s.lag) for s in shares],
-    )
+    columns = ["partition", "worker", "start", "committed", "end", "lag"]
+    rows: list[tuple[Any, ...]] = [
+        (s.partition, s.worker, s.start, s.committed, s.end, s.lag) for s in shares
+    ]
+    if any(s.to_replay for s in shares):
+        columns += ["to replay", "ready in"]
+        rows = [(*row, s.to_replay, _eta(s)) for row, s in zip(rows, shares, strict=True)]
+    print_table(columns, rows)
+
+
+def _eta(share: Share) -> str | None:
+    return None if share.eta_s is None else f"{share.eta_s:.0f} s"
 
 
 def _counted(n: int, what: str) -> str:
@@ -94,8 +117,34 @@ async def inspect(
             for partition in member.partitions
         }
         listed = {name: n for name, _, n in await topics.listing(consumer)}
+        replays = await _replays(TailReader(consumer), pipeline.name, [tp.partition for tp in tps])
     shares = [
-        Share(tp.partition, holders.get(tp.partition), starts[tp], done.get(tp.partition), ends[tp])
+        Share(
+            tp.partition,
+            holders.get(tp.partition),
+            starts[tp],
+            done.get(tp.partition),
+            ends[tp],
+            **replays.get(tp.partition, {}),
+        )
         for tp in tps
     ]
-    return shares, {spec.name: listed[spec.name] for spec in topic_specs(pipeline)}
+    return shares, {spec.name: listed[spec.name] for spec in topic_specs(pipeline)[:N_SHOWN]}
+
+
+async def _replays(reader: TailReader, pipeline: str, partitions: list[int]) -> dict[int, dict[str, Any]]:
+    """Ask the owners what they have still to replay; an owner that does not answer says nothing."""
+    addresses = set()
+    for partition in partitions:
+        for record in await reader.read_last(decisions_topic(pipeline), partition, LOOK_BACK):
+            with suppress(msgspec.MsgspecError):
+                found = msgspec.json.decode(record.value or b"", type=JournalRecord)
+                if isinstance(found, Epoch) and found.http:
+                    addresses.add(found.http)
+    rows: list[dict[str, Any]] = []
+    async with aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=ANSWER_WITHIN_S)) as session:
+        for address in addresses:
+            with suppress(aiohttp.ClientError, TimeoutError, ValueError):
+                async with session.get(f"{address}/ready") as reply:
+                    rows += (await reply.json()).get("replay", [])
+    return {row["partition"]: {"to_replay": row["remaining"], "eta_s": row["eta_s"]} for row in rows}

@@ -9,7 +9,7 @@ import click
 
 from agents import worker
 from agents.cli.common import bootstrap_option, load_settings
-from headrace import logs
+from headrace import failpoints, logs, mutants
 from headrace.loading import load_attach, load_pipeline
 
 
@@ -46,4 +46,6 @@ def command(
         os.execv(sys.executable, [sys.executable, "-m", "headrace", *sys.argv[1:]])  # noqa: S606
     settings = load_settings(bootstrap, http_host=http_host, http_port=http_port, log_level=log_level)
     logs.configure(settings.log_level)
+    failpoints.arm(os.environ, settings.environment)
+    mutants.arm(os.environ, settings.environment)
     worker.run(load_pipeline(target), settings, target=target, attach=load_attach(target))

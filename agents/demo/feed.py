@@ -3,22 +3,20 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from datetime import date
 
 import msgspec
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, ConsumerRecord
 
 from agents.demo.ledger import Ledger
+from agents.demo.pace import Pace
 from agents.demo.records import Item
 from agents.demo.score import Score
 from headrace.errors import HeadraceError
 from schemas import DeadLetter, Prediction
 from streams import reading
 from streams.topics import dead_topic, predictions_topic
-
-AHEAD = 3_000
-"""Records sent beyond those answered: enough to keep workers busy, few enough to stop quickly."""
 
 _PAUSE_S = 0.005
 _POLL_MS = 50
@@ -36,6 +34,8 @@ class Answers:
         Its name.
     consumer
         Without a group; gets assigned here.
+    on_answer
+        Told the partition of every record that got its first answer.
 
     Attributes
     ----------
@@ -45,12 +45,20 @@ class Answers:
         The latest day of departure that was answered.
     """
 
-    def __init__(self, pipeline: str, consumer: AIOKafkaConsumer, ledger: Ledger, score: Score) -> None:
+    def __init__(
+        self,
+        pipeline: str,
+        consumer: AIOKafkaConsumer,
+        ledger: Ledger,
+        score: Score,
+        on_answer: Callable[[int], None] = lambda _: None,
+    ) -> None:
         self._predictions = predictions_topic(pipeline)
         self._dead = dead_topic(pipeline)
         self._consumer = consumer
         self._ledger = ledger
         self._score = score
+        self._on_answer = on_answer
         self.labels: dict[str, bool | None] = {}
         self.day: date | None = None
 
@@ -71,13 +79,15 @@ class Answers:
 
     def _letter(self, record: ConsumerRecord) -> None:
         letter = _decode_letter(record.value)
-        self._ledger.answered(letter.source, record.partition, record.value, letter)
+        if self._ledger.answered(letter.source, record.partition, record.value, letter):
+            self._on_answer(record.partition)
 
     def _prediction(self, record: ConsumerRecord) -> None:
         found = _decode_prediction(record.value)
         event_id = str(found.event_id)
         if not self._ledger.answered(found.source, record.partition, record.value):
             return
+        self._on_answer(record.partition)
         if event_id not in self.labels:  # another program sent it
             return
         late = self.labels.pop(event_id)
@@ -89,9 +99,14 @@ class Answers:
 
 
 async def feed(
-    producer: AIOKafkaProducer, topic: str, items: Iterable[Item], answers: Answers, ledger: Ledger
+    producer: AIOKafkaProducer,
+    topic: str,
+    items: Iterable[Item],
+    answers: Answers,
+    ledger: Ledger,
+    pace: Pace,
 ) -> None:
-    """Send *items* as fast as the workers keep up and return when Kafka has them all.
+    """Send *items* as *pace* allows and return when Kafka has them all.
 
     Raises
     ------
@@ -99,7 +114,7 @@ async def feed(
         If Kafka refuses one.
     """
     for item in items:
-        while ledger.waiting >= AHEAD:  # noqa: ASYNC110 - the books are kept by callbacks and by a reader
+        while ledger.sent >= pace():  # noqa: ASYNC110 - the books are kept by callbacks and by a reader
             await asyncio.sleep(_PAUSE_S)
         if item.event_id is not None:
             answers.labels[item.event_id] = item.late

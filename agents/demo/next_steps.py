@@ -46,19 +46,28 @@ def without_kafka() -> list[Step]:
     headrace = program()
     return [
         Step(f"{headrace} demo --keep", "the same, and it stays up to look at"),
+        Step(f"{headrace} demo --chaos", "a worker is killed every ten seconds, and nothing is lost"),
         Step(f"{headrace} init my-app", "a project of your own"),
         Step(f"{headrace} --help", "everything else"),
     ]
 
 
-def with_kafka(bootstrap: str, *, workers: bool) -> list[Step]:
-    """Return what to try on a Kafka that stays, with or without the demo's workers."""
+def with_kafka(bootstrap: str, *, workers: bool, keys: Path | None = None) -> list[Step]:
+    """Return what to try on a Kafka that stays, with or without the demo's workers.
+
+    *keys* is where the workers' keys are, if a command would not find them by itself.
+    """
     headrace, at = program(), f"--bootstrap {bootstrap}"
+    sealed = "" if keys is None else f"HEADRACE_KEYS_FILE={shlex.quote(str(keys))} "
     results = predictions_topic(pipeline.name)
     steps = [
         Step(f"{headrace} status {TARGET} {at}", "who works on what, and how far"),
         Step(f"{headrace} dead ls {TARGET} -n 5 {at}", "what could not be processed, and why"),
         Step(f"{headrace} topics ls {at}", "all topics"),
+        Step(
+            f"{sealed}{headrace} verify {TARGET} {at}",
+            "the log folded again: is the state of the models what it should be?",
+        ),
     ]
     if workers:
         send = f"{headrace} send {pipeline.source.name} - --key {pipeline.source.key} {at}"

@@ -22,7 +22,7 @@ _LABEL_WIDTH = 18
 
 
 class WorkerLine(NamedTuple):
-    """One worker; ``partitions`` is ``None`` while it holds none yet, ``replaying`` counts records."""
+    """One worker; ``partitions`` is ``None`` while it holds none, ``replaying`` counts records."""
 
     number: int
     pid: int | None
@@ -30,17 +30,20 @@ class WorkerLine(NamedTuple):
     done: int
     lag: int
     replaying: int
+    is_running: bool = True
 
     @property
     def state(self) -> str:
         """What it does, in a word or two."""
+        if not self.is_running:
+            return "dead"
         if self.partitions is None:
             return "joining"
         return f"replays {self.replaying:,}" if self.replaying else "works"
 
 
 class Snapshot(NamedTuple):
-    """The demo at one moment."""
+    """The demo at one moment; ``chaos`` says, where workers are killed, how that stands."""
 
     done: int
     total: int
@@ -52,6 +55,7 @@ class Snapshot(NamedTuple):
     workers: Sequence[WorkerLine]
     reasons: Mapping[str, int]
     last_letter: DeadLetter | None
+    chaos: str | None = None
 
     @property
     def n_dead(self) -> int:
@@ -79,6 +83,8 @@ def line(snapshot: Snapshot) -> str:
     parts += [
         f"worker {worker.number} {worker.state}" for worker in snapshot.workers if worker.state != "works"
     ]
+    if snapshot.chaos is not None:
+        parts.append(f"kills: {snapshot.chaos}")
     return "   ".join(parts)
 
 
@@ -156,6 +162,8 @@ def _dead(snapshot: Snapshot) -> RenderableType:
     grid.add_row("dead letters", f"{snapshot.n_dead}  {reasons(snapshot.reasons)}")
     latest = "" if snapshot.last_letter is None else complaint(snapshot.last_letter)
     grid.add_row(Text("  the latest", "dim"), Text(latest, "dim"))
+    if snapshot.chaos is not None:
+        grid.add_row("kills", Text(snapshot.chaos, "yellow"))
     return grid
 
 

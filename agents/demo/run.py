@@ -6,9 +6,10 @@ import asyncio
 import shutil
 import tempfile
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
+from typing import Any
 
 import msgspec
 from rich.console import Console
@@ -16,14 +17,16 @@ from rich.table import Table
 from rich.text import Text
 
 from agents.demo import flights, next_steps, story
+from agents.demo.chaos import Chaos
 from agents.demo.flights_pipeline import Flight, pipeline
+from agents.demo.proof import prove
 from agents.demo.session import Session, create_topics
 from agents.demo.summary import Summary, summarise
 from agents.demo.views import LINE_INTERVAL_S, View, view_on
 from agents.interrupts import Interrupts, kill_children
 from agents.supervisor import Supervisor
 from agents.worker import topic_specs
-from headrace import __version__
+from headrace import __version__, settings
 from headrace.errors import HeadraceError
 from streams.broker import LocalKafka
 from streams.jars import KAFKA_VERSION
@@ -33,13 +36,23 @@ CHECK_INTERVAL_S = 0.25
 SESSION_TIMEOUT_S = 6
 """Kafka's least by default: the partitions of a killed worker move soon enough to watch."""
 
+SNAPSHOT_INTERVAL_S = 2
+
+WATCHDOG_S = 30
+"""Half of what the demo waits before it gives up: a worker that hangs is started again meanwhile."""
+
 
 class Options(msgspec.Struct, frozen=True):
-    """What the command line says; ``bootstrap`` is ``None`` for a Kafka of the demo's own."""
+    """What the command line says; ``bootstrap`` is ``None`` for a Kafka of the demo's own.
+
+    ``delivery`` is that of the workers, ``None`` for what the settings say.
+    """
 
     events: int
     bootstrap: str | None
     keep: bool
+    chaos: bool = False
+    delivery: str | None = None
 
 
 class Demo:
@@ -58,6 +71,7 @@ class Demo:
         self._console = console
         self._interrupts = interrupts
         self._view: View = view_on(console)
+        self._chaos = Chaos(self._view.note) if options.chaos else None
 
     def run(self, report: Callable[[Summary], None]) -> Summary:
         """Run it, hand the result to *report* and return it; with ``keep``, stay until interrupted."""
@@ -68,8 +82,9 @@ class Demo:
             stack.enter_context(self._saying_when_it_stops())
             bootstrap = self._options.bootstrap or self._start_kafka(stack, folder)
             n_before = self._create_topics(bootstrap)
-            supervisor = stack.enter_context(self._workers(bootstrap, folder))
-            departures, session = self._get_ready(bootstrap, supervisor, archive)
+            chosen = self._settings(bootstrap, folder)
+            supervisor = stack.enter_context(self._workers(chosen, folder))
+            departures, session = self._get_ready(chosen, supervisor, archive)
             with self._view:
                 self._interrupts.run(session.run(self._view))
             found = summarise(
@@ -78,8 +93,12 @@ class Demo:
                 bootstrap=bootstrap,
                 learned_before=n_before,
                 restarts=supervisor.restarts,
+                kills=self._chaos.kills if self._chaos else (),
             )
-            self._tell(found)
+            story.tell(self._console, found)
+            if self._chaos is not None:
+                found = self._prove(found, chosen, supervisor)
+            self._show_next_steps(found, folder)
             report(found)
             if self._options.keep:
                 self._stay(supervisor)
@@ -98,30 +117,44 @@ class Demo:
         if self._options.bootstrap:
             self._say("kafka", f"the one at {bootstrap}")
         names = ", ".join(spec.name for spec in topic_specs(pipeline))
-        self._say("topics", f"{names}, {pipeline.source.partitions} partitions each")
+        self._say("topics", f"{names}: {pipeline.source.partitions} partitions, the last one 1")
         if n_before:
             self._say(
                 "note", f"{story.many(n_before, 'record')} in there already: the models learn them first"
             )
         return n_before
 
-    def _workers(self, bootstrap: str, folder: Path) -> Supervisor:
+    def _settings(self, bootstrap: str, folder: Path) -> dict[str, Any]:
+        """Return the settings that are not the user's; with a Kafka of the demo's own the keys are, too."""
+        chosen: dict[str, Any] = {
+            "bootstrap": bootstrap,
+            "session_timeout_s": SESSION_TIMEOUT_S,
+            "snapshot_interval_s": SNAPSHOT_INTERVAL_S,
+            "watchdog_s": WATCHDOG_S,
+        }
+        if self._options.bootstrap is None:
+            chosen |= {"keys_file": str(keys_file(folder)), "environment": "development"}
+        if self._options.delivery is not None:
+            chosen["delivery"] = self._options.delivery
+        return chosen
+
+    def _workers(self, chosen: Mapping[str, Any], folder: Path) -> Supervisor:
         return Supervisor(
             next_steps.TARGET,
             N_WORKERS,
             folder / "logs",
-            options=["--bootstrap", bootstrap],
-            env={"HEADRACE_SESSION_TIMEOUT_S": str(SESSION_TIMEOUT_S)},
+            env={f"HEADRACE_{name.upper()}": str(value) for name, value in chosen.items()},
             say=self._view.note,
+            on_log=self._chaos.heard if self._chaos else lambda _, __: None,
         )
 
     def _get_ready(
-        self, bootstrap: str, supervisor: Supervisor, archive: Path
+        self, chosen: Mapping[str, Any], supervisor: Supervisor, archive: Path
     ) -> tuple[list[Flight], Session]:
         """Read the flights while the workers start."""
         with self._busy("starting two workers, reading the flights") as progress:
             departures = flights.load(self._options.events, archive)
-            session = Session(bootstrap, departures, supervisor)
+            session = Session(chosen["bootstrap"], departures, supervisor, chaos=self._chaos)
             self._interrupts.run(session.join(progress))
         for worker in supervisor.workers:
             held = ", ".join(map(str, worker.partitions or ()))
@@ -129,21 +162,32 @@ class Demo:
         self._console.print()
         return departures, session
 
-    def _tell(self, found: Summary) -> None:
-        story.tell(self._console, found)
+    def _prove(self, found: Summary, chosen: Mapping[str, Any], supervisor: Supervisor) -> Summary:
+        """Compare the state of the models with that of the log folded again."""
+        if not self._options.keep:
+            supervisor.stop()  # their last snapshots hold all that they learned
+        self._console.print("\n[bold]The proof[/]")
+        proof = prove(settings.load(**chosen), self._console)
+        story.tell_proof(self._console, found, proof)
+        return msgspec.structs.replace(found, proof=proof)
+
+    def _show_next_steps(self, found: Summary, folder: Path) -> None:
         keep, own = self._options.keep, self._options.bootstrap is None
         if keep or not own:
-            steps = next_steps.with_kafka(found.bootstrap, workers=keep)
+            keys = keys_file(folder) if own else None
+            steps = next_steps.with_kafka(found.bootstrap, workers=keep, keys=keys)
         else:
             steps = next_steps.without_kafka()
         if not own:
-            self._console.print(f"\nThe Kafka at {found.bootstrap} keeps the three topics.")
+            self._console.print(f"\nThe Kafka at {found.bootstrap} keeps the topics.")
         self._console.print(f"\n[bold]Try{', in another terminal' if keep else ''}[/]")
         next_steps.show(self._console, steps)
 
     def _stay(self, supervisor: Supervisor) -> None:
         what = "The workers stay" if self._options.bootstrap else "Kafka and the workers stay"
-        self._console.print(f"\n{what} up; [bold]Ctrl-C ends them[/] and removes what they wrote here.")
+        pids = " or ".join(str(worker.pid) for worker in supervisor.workers)
+        self._console.print(f"\nA worker may be killed (kill -9 {pids}): it comes back from its snapshots.")
+        self._console.print(f"{what} up; [bold]Ctrl-C ends them[/] and removes what they wrote here.")
 
         async def watch() -> None:
             while True:
@@ -178,6 +222,11 @@ class Demo:
         grid.add_column(min_width=9)
         grid.add_row(what, Text(text))
         self._console.print(grid)
+
+
+def keys_file(folder: Path) -> Path:
+    """Return where the keys of a demo with a Kafka of its own are."""
+    return folder / "keys.json"
 
 
 def _at_most_every(interval_s: float, tell: Callable[[str], None]) -> Callable[[str], None]:

@@ -9,9 +9,11 @@ from contextlib import asynccontextmanager, suppress
 from typing import Any
 
 from agents.demo import records
+from agents.demo.chaos import Chaos
 from agents.demo.feed import Answers, feed
 from agents.demo.flights_pipeline import Flight, pipeline
 from agents.demo.ledger import Ledger
+from agents.demo.pace import FullSpeed, Pace, Steady
 from agents.demo.panel import Snapshot, WorkerLine
 from agents.demo.recovery import Recovery
 from agents.demo.score import Score
@@ -65,6 +67,8 @@ class Session:
     ----------
     departures
         In the order in which to send them.
+    chaos
+        Kills workers meanwhile; the stream is an even one then.
 
     Attributes
     ----------
@@ -76,7 +80,14 @@ class Session:
         From the first record sent to the last answer.
     """
 
-    def __init__(self, bootstrap: str, departures: Sequence[Flight], supervisor: Supervisor) -> None:
+    def __init__(
+        self,
+        bootstrap: str,
+        departures: Sequence[Flight],
+        supervisor: Supervisor,
+        *,
+        chaos: Chaos | None = None,
+    ) -> None:
         self.score = Score(stride=max(1, len(departures) // CURVE_POINTS))
         self.ledger = Ledger(pipeline.source.name, {})
         self.workers: list[WorkerLine] = []
@@ -84,6 +95,7 @@ class Session:
         self._bootstrap = bootstrap
         self._departures = departures
         self._supervisor = supervisor
+        self._chaos = chaos
         self._recovery = Recovery(supervisor.workers)
         self._rate = Rate()
 
@@ -121,22 +133,47 @@ class Session:
             client.producer(self._bootstrap, linger_ms=5) as producer,
         ):
             self.ledger = Ledger(source, await reading.end_offsets(consumer, source))
-            answers = Answers(pipeline.name, consumer, self.ledger, self.score)
+            answers = Answers(pipeline.name, consumer, self.ledger, self.score, self._answered)
             await answers.seek_to_end()
-            items = records.items(self._departures)
-            fed = feed(producer, source, items, answers, self.ledger)
-            await self._watch(view, answers, fed)
+            items, pace = records.items(self._departures), self._pace()
+            fed = feed(producer, source, items, answers, self.ledger, pace)
+            await self._watch(view, answers, fed, pace)
 
-    async def _watch(self, view: View, answers: Answers, fed: Coroutine[Any, Any, None]) -> None:
+    def _pace(self) -> Pace:
+        if self._chaos is None:
+            return FullSpeed(self.ledger)
+        chaos, n_records = self._chaos, records.n_records(len(self._departures))
+        return Steady(n_records, self.ledger, lambda: chaos.is_over)
+
+    def _answered(self, partition: int) -> None:
+        if self._chaos is not None:
+            self._chaos.answered(partition, time.monotonic())
+
+    async def _watch(self, view: View, answers: Answers, fed: Coroutine[Any, Any, None], pace: Pace) -> None:
         started_at, stall = time.monotonic(), Stall()
         async with _beside(fed, answers.read(), self._recovery.watch()) as tasks:
-            while not (tasks[0].done() and self.ledger.waiting == 0):
+            while not (tasks[0].done() and self.ledger.waiting == 0 and self._is_calm()):
                 await _pause(tasks)
                 now = time.monotonic()
                 self._supervisor.check(now)
+                if self._chaos is not None:
+                    self._kill(self._chaos, now, pace)
                 view.update(self._snapshot(now - started_at, answers))
-                if stall.check(now, (self.ledger.done, dict(self._recovery.remaining))):
+                n_killed = self._chaos.n_killed if self._chaos else 0
+                if stall.check(now, (self.ledger.done, n_killed, dict(self._recovery.remaining))):
                     raise self._failure("nothing comes out any more")
+
+    def _is_calm(self) -> bool:
+        return self._chaos is None or self._chaos.is_over
+
+    def _kill(self, chaos: Chaos, now: float, pace: Pace) -> None:
+        chaos.step(
+            now,
+            self._supervisor.workers,
+            lag=self.ledger.lag,
+            is_calm=self._is_ready(),
+            is_ending=pace.is_ending,
+        )
 
     def _snapshot(self, elapsed_s: float, answers: Answers) -> Snapshot:
         ledger = self.ledger
@@ -149,6 +186,7 @@ class Session:
                 sum(ledger.done_in(p) for p in worker.partitions or ()),
                 sum(ledger.lag(p) for p in worker.partitions or ()),
                 self._recovery.remaining.get(worker.number, 0),
+                worker.is_running,
             )
             for worker in self._supervisor.workers
         ]
@@ -163,6 +201,7 @@ class Session:
             workers=self.workers,
             reasons=ledger.reasons,
             last_letter=next(reversed(ledger.letters.values()), None),
+            chaos=None if self._chaos is None else self._chaos.status(),
         )
 
     def _failure(self, what: str) -> HeadraceError:

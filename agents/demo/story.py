@@ -12,6 +12,7 @@ from rich.table import Table
 from rich.text import Text
 
 from agents.demo.panel import WIDTH_MAX, plain_table
+from agents.demo.proof import Proof
 from agents.demo.summary import FIRST, Share, Summary
 
 
@@ -24,6 +25,31 @@ def tell(console: Console, found: Summary) -> None:
     _tell_figures(console, found)
     console.print("\n[bold]The books[/]")
     _tell_books(console, found)
+    if found.kills:
+        console.print("\n[bold]The kills[/]")
+        _tell_kills(console, found)
+
+
+def tell_proof(console: Console, found: Summary, proof: Proof) -> None:
+    """Print whether anything was lost or came out otherwise."""
+    mark = "[green]bit-identical[/]" if proof.is_identical else "[bold red]NOT THE SAME[/]"
+    console.print(
+        f"  lost {found.lost:,}, duplicates with the same bytes {found.duplicates:,}, "
+        f"with other bytes {len(found.wrong):,}",
+        soft_wrap=True,
+    )
+    console.print(
+        f"  {many(proof.records, 'record')} folded again, state of "
+        f"{many(proof.partitions, 'partition')}: {mark}",
+        soft_wrap=True,
+    )
+    for sentence in proof.different:
+        _say(console, sentence)
+    if proof.beyond:
+        _say(console, f"Not compared: {many(proof.beyond, 'record')} after the newest snapshots.")
+    if proof.skipped:
+        held = ", ".join(map(str, proof.skipped))
+        _say(console, f"Not compared: partitions without a snapshot ({held}).")
 
 
 def _stream(found: Summary) -> str:
@@ -53,9 +79,10 @@ def _task(found: Summary) -> str:
 def _sharing(found: Summary) -> str:
     shares = " and ".join(map(_share, found.workers))
     died = ""
-    if found.restarts:
-        times = "once" if found.restarts == 1 else f"{found.restarts} times"
-        died = f" A worker died and was started again {times}; its models were rebuilt from the log."
+    if found.restarts > len(found.kills):
+        n = found.restarts - len(found.kills)
+        times = "once" if n == 1 else f"{n} times"
+        died = f" A worker died and was started again {times}; its models came back from snapshots and log."
     return f"Each partition has its own models; in the end {shares}.{died}"
 
 
@@ -114,6 +141,22 @@ def _tell_books(console: Console, found: Summary) -> None:
         for letters in found.letters:
             table.add_row(str(letters.n), letters.reason, Text(letters.example))
         _print_table(console, table)
+
+
+def _tell_kills(console: Console, found: Summary) -> None:
+    table = plain_table()
+    for name in ("", "worker", "partitions", "from snapshots at", "events replayed", "results again after"):
+        table.add_column(name, justify="left" if name == "partitions" else "right")
+    for number, kill in enumerate(found.kills, start=1):
+        table.add_row(
+            str(number),
+            str(kill.worker),
+            ", ".join(map(str, kill.partitions)),
+            ", ".join(map(str, kill.snapshots)),
+            f"{kill.replayed:,}",
+            f"{kill.silent_s:.1f} s",
+        )
+    _print_table(console, table)
 
 
 def _print_table(console: Console, table: Table) -> None:

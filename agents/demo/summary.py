@@ -7,8 +7,10 @@ from datetime import date
 
 import msgspec
 
+from agents.demo.chaos import Kill
 from agents.demo.flights_pipeline import Flight
 from agents.demo.panel import complaint
+from agents.demo.proof import Proof
 from agents.demo.score import Figures
 from agents.demo.session import Session
 
@@ -45,9 +47,9 @@ class Summary(msgspec.Struct, frozen=True, kw_only=True):
     """The demo's result, as ``--json`` prints it.
 
     ``events`` are the ``flights`` and the broken records; they equal ``predictions`` + ``dead_letters`` where
-    ``exact``. ``duplicates`` are answers that came twice
-    with the same bytes; ``wrong`` says in sentences what should not be. ``foreign`` counts records of other
-    programs answered meanwhile, ``learned_before`` those that the topic held already.
+    ``exact``. ``duplicates`` are answers that came twice with the same bytes; ``wrong`` says in sentences
+    what should not be. ``foreign`` counts records of other programs answered meanwhile, ``learned_before``
+    those that the topic held already. ``kills`` and ``proof`` are those of ``--chaos``.
     """
 
     bootstrap: str
@@ -68,10 +70,23 @@ class Summary(msgspec.Struct, frozen=True, kw_only=True):
     letters: list[Letters]
     figures: dict[str, Measured]
     workers: list[Share]
+    kills: list[Kill] = []
+    proof: Proof | None = None
+
+    @property
+    def lost(self) -> int:
+        """Records without an answer."""
+        return self.events - self.predictions - self.dead_letters
 
 
 def summarise(
-    session: Session, departures: Sequence[Flight], *, bootstrap: str, learned_before: int, restarts: int
+    session: Session,
+    departures: Sequence[Flight],
+    *,
+    bootstrap: str,
+    learned_before: int,
+    restarts: int,
+    kills: Sequence[Kill] = (),
 ) -> Summary:
     """Return what came of *session*, which fed *departures*."""
     ledger = session.ledger
@@ -97,6 +112,7 @@ def summarise(
         ],
         figures=_figures(session),
         workers=[Share(w.number, list(w.partitions or ()), w.done) for w in session.workers],
+        kills=list(kills),
     )
 
 

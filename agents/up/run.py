@@ -58,6 +58,7 @@ class Up:
         self, pipeline: Pipeline, options: Options, console: Console, interrupts: Interrupts
     ) -> None:
         self.is_up = False
+        self._is_stopping = False
         self._pipeline = pipeline
         self._options = options
         self._console = console
@@ -86,6 +87,7 @@ class Up:
                 with self._view:
                     self._interrupts.run(self._watch(supervisor, bootstrap))
             except KeyboardInterrupt:
+                self._is_stopping = True
                 self._console.print("stopping ...")
                 raise
 
@@ -113,7 +115,7 @@ class Up:
         if self._options.settings.bootstrap:
             self._say("kafka", bootstrap)
         names = ", ".join(f"{spec.name} (new)" if spec.name in made else spec.name for spec in specs)
-        self._say("topics", f"{names}, {self._pipeline.source.partitions} partitions each")
+        self._say("topics", f"{names}: {self._pipeline.source.partitions} partitions, the last one 1")
 
     def _workers(self, bootstrap: str) -> Supervisor:
         chosen = self._options.settings.session_timeout_s
@@ -130,7 +132,7 @@ class Up:
         )
 
     def _on_log(self, worker: WorkerProcess, line: dict[str, Any]) -> None:
-        if self.is_up and line["event"] == "assigned":
+        if self.is_up and not self._is_stopping and line["event"] == "assigned":
             self._view.note(f"worker {worker.number} holds partitions: {partitions(worker.partitions)}")
 
     async def _joined(self, supervisor: Supervisor) -> None:

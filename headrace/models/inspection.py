@@ -25,7 +25,7 @@ _CONTAINERS = (list, tuple, set, frozenset, deque)
 _VALUES = (
     types.NoneType, bool, int, float, complex, str, bytes, range, re.Pattern, np.generic, np.dtype, enum.Enum,
     datetime.date, datetime.time, datetime.timedelta, datetime.tzinfo,
-    type, types.ModuleType, types.FunctionType, types.BuiltinFunctionType,
+    type, types.ModuleType, types.FunctionType, types.BuiltinFunctionType, types.MethodDescriptorType,
 )  # fmt: skip
 
 

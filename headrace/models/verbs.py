@@ -39,6 +39,9 @@ class Verbs(NamedTuple):
     learn: Callable[[Features, Any], None]
 
 
+Bind: TypeAlias = Callable[[base.Estimator], Verbs]
+
+
 def task_of(model: object) -> Task | None:
     """Return what *model* is for, or ``None`` if it answers in a way headrace does not know."""
     last = last_step(model)
@@ -64,11 +67,24 @@ def needs_label(model: base.Estimator) -> bool:
 
 def verbs_of(model: base.Estimator, task: Task) -> Verbs:
     """Return how to ask and teach *model*, by *task*."""
-    bound = straight(model)
-    learn: Callable[[Features, Any], None] = bound.learn_one
-    if not needs_label(model) and not isinstance(model, compose.Pipeline):  # that takes a label in any case
-        learn = _unlabelled(bound.learn_one)
-    return Verbs(_ASKERS[task](model, bound), learn)
+    return binding_of(model, task)(model)
+
+
+def binding_of(like: base.Estimator, task: Task) -> Bind:
+    """Return how to ask and teach models built like *like*, which is fresh, by *task*.
+
+    What a model has learned must not decide how it is asked: one that is restored answers as it would have.
+    """
+    ask = _ASKERS[task]
+    if task == "classification" and not gives_probabilities(like):
+        ask = _ask_label
+    takes_label = needs_label(like) or isinstance(like, compose.Pipeline)  # that takes one in any case
+
+    def bind(model: base.Estimator) -> Verbs:
+        bound = straight(model)
+        return Verbs(ask(model, bound), bound.learn_one if takes_label else _unlabelled(bound.learn_one))
+
+    return bind
 
 
 def _unlabelled(learn_one: Callable[[Features], None]) -> Callable[[Features, Any], None]:
@@ -79,8 +95,6 @@ def _unlabelled(learn_one: Callable[[Features], None]) -> Callable[[Features, An
 
 
 def _ask_classifier(model: Any, bound: Any) -> Callable[[Features, Any], Answer]:
-    if not gives_probabilities(model):
-        return _ask_label(bound)
     predict_proba_one = bound.predict_proba_one
     decide = bound.predict_one if _decides_itself(model) else None
 
@@ -124,7 +138,7 @@ def _decides_itself(model: Any) -> bool:
     return not str(decides.__module__).startswith("river.")
 
 
-def _ask_label(bound: Any) -> Callable[[Features, Any], Answer]:
+def _ask_label(_: Any, bound: Any) -> Callable[[Features, Any], Answer]:
     predict_one = bound.predict_one
 
     def answer(x: Features, y: Any) -> Answer:

@@ -29,8 +29,7 @@ def test_an_agent_of_the_users_own_reads_what_the_pipeline_publishes(tmp_path: P
     name = f"t{random.getrandbits(40):x}"
     path = w.write_pipeline(tmp_path, name)
     path.write_text(path.read_text() + AGENT.format(name=name))
-    made = w.headrace("topics", "create", "pipe.py", cwd=tmp_path, bootstrap=bootstrap)
-    assert made.returncode == 0, made.stderr
+    w.create_topics(path, bootstrap)
     events = [json.dumps({"id": f"e{i}", "a": i / 7, "b": 0.5, "y": i % 2 == 0}).encode() for i in range(40)]
     seen = tmp_path / "seen.jsonl"
 

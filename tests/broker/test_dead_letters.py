@@ -24,7 +24,8 @@ pytestmark = pytest.mark.broker
 WRONG_TYPE = b'{"id":"x1","a":"12,5","b":1.0,"y":true}'
 TOO_LARGE = b"x" * ((1 << 20) + 1)
 HOSTILE = b'{"id":"x2","a":1,"b":1,"[/red]":1,"[/red]":2}'
-BAD: list[tuple[bytes, bytes | None, list[tuple[str, bytes | None]]]] = [
+Raw = tuple[bytes, bytes | None, list[tuple[str, bytes | None]]]
+BAD: list[Raw] = [
     (WRONG_TYPE, b"x1", ODD_HEADERS),
     (b"nope\xff\x1b", b"\xff", []),
     (TOO_LARGE, None, []),
@@ -71,15 +72,27 @@ def met(folder: Path, bootstrap: str) -> Iterator[Letters]:
     assert made.exit_code == 0, made.output
     grow_source(bootstrap, f"{name}.events")
     producer = confluent_kafka.Producer({"bootstrap.servers": bootstrap, "message.max.bytes": 4_000_000})
-    for value, key, headers in [*BAD, (good(1), b"k", [])]:
-        producer.produce(f"{name}.events", value, key, headers=headers, partition=0)
-        assert producer.flush(30) == 0  # one after the other: the letters sort by time
+    for record in [*BAD, (good(1), b"k", [])]:  # one after the other: the letters sort by time
+        w.until(lambda: is_delivered(producer, f"{name}.events", record), "the topic takes the record")  # noqa: B023
     with w.workers(folder, bootstrap) as start:
         start()
         found = Letters(folder, bootstrap, name)
         found.until("dead", len(BAD))
         found.until("predictions", 1)
         yield found
+
+
+def is_delivered(producer: confluent_kafka.Producer, topic: str, record: Raw) -> bool:
+    """Publish *record* and return whether the broker took it; it may not know yet that *topic* has grown."""
+    value, key, headers = record
+    errors: list[Any] = []
+    producer.produce(
+        topic, value, key, headers=headers, partition=0, on_delivery=lambda error, _: errors.append(error)
+    )
+    assert producer.flush(30) == 0
+    (error,) = errors
+    assert error is None or error.code() == confluent_kafka.KafkaError.MSG_SIZE_TOO_LARGE, error
+    return error is None
 
 
 @pytest.fixture(scope="module")

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import random
 import signal
 import time
 from collections.abc import Iterator
@@ -16,6 +15,7 @@ import pytest
 
 from streams.broker import LocalKafka, n_brokers
 from tests.broker import workers as w
+from tests.broker.running import events
 
 pytestmark = pytest.mark.broker
 
@@ -49,23 +49,6 @@ pipeline = hr.Pipeline(
     features=["a"],
 )
 """
-
-
-def pipeline(folder: Path, bootstrap: str, template: str = w.PIPELINE) -> str:
-    """Write pipe.py, create its topics and return its name."""
-    name = f"t{random.getrandbits(40):x}"
-    (folder / "pipe.py").write_text(template.format(name=name, partitions=2))
-    made = w.headrace("topics", "create", "pipe.py", cwd=folder, bootstrap=bootstrap)
-    assert made.returncode == 0, made.stderr
-    return name
-
-
-def events(first: int, last: int) -> list[bytes]:
-    rng = random.Random(first)
-    return [
-        json.dumps({"id": f"e{i}", "a": (a := rng.gauss(0, 1)), "b": rng.random(), "y": a > 0}).encode()
-        for i in range(first, last)
-    ]
 
 
 def owned(worker: w.WorkerProcess) -> list[int]:
@@ -133,7 +116,7 @@ def outage(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Outage]:
     """
     folder = tmp_path_factory.mktemp("outage")
     with LocalKafka(folder / "kafka") as kafka, w.workers(folder, kafka.bootstrap) as start:
-        bootstrap, name = kafka.bootstrap, pipeline(folder, kafka.bootstrap)
+        bootstrap, name = kafka.bootstrap, w.create_pipeline(folder, kafka.bootstrap)
         patient = start()
         with pytest.MonkeyPatch.context() as patch:
             patch.setenv("HEADRACE_BROKER_LOST_TIMEOUT_S", "2")
@@ -167,27 +150,10 @@ def test_a_broker_gone_for_too_long_ends_even_a_worker_that_stands_by_and_it_say
         assert "Traceback" not in worker.log_text()
 
 
-def test_the_partitions_of_a_killed_worker_go_to_the_other_and_nothing_is_lost(
-    tmp_path: Path, bootstrap: str
-) -> None:
-    name = pipeline(tmp_path, bootstrap)
-    with w.workers(tmp_path, bootstrap) as start:
-        first, second = start(), start()
-        until_shared(first, second)
-        w.produce(bootstrap, f"{name}.events", events(0, 20_000), 2)
-        w.until(lambda: n_results(bootstrap, name) > 1_000, "they are in the midst of it")
-
-        first.process.kill()
-
-        w.until(lambda: owned(second) == [0, 1], "the other owns all")
-        until_all_there(bootstrap, name, 20_000)
-        assert second.terminate() == 0
-
-
 def test_ctrl_c_and_sigterm_amid_heavy_load_lose_nothing_and_give_nothing_twice(
     tmp_path: Path, bootstrap: str
 ) -> None:
-    name = pipeline(tmp_path, bootstrap)
+    name = w.create_pipeline(tmp_path, bootstrap)
     w.produce(bootstrap, f"{name}.events", events(0, 40_000), 2)
     with w.workers(tmp_path, bootstrap) as start:
         for number in (signal.SIGINT, signal.SIGTERM):
@@ -208,7 +174,8 @@ def test_ctrl_c_and_sigterm_amid_heavy_load_lose_nothing_and_give_nothing_twice(
 def test_a_model_too_slow_for_its_log_holds_back_reading_and_memory_stays_bounded(
     tmp_path: Path, bootstrap: str
 ) -> None:
-    name = pipeline(tmp_path, bootstrap, SLOW_PIPELINE)
+    name = w.create_pipeline(tmp_path, bootstrap, SLOW_PIPELINE)
+    (tmp_path / "headrace.toml").write_text('snapshot_classes = ["pipe.Slow"]\n')
     large = "x" * 4_000
     w.produce(
         bootstrap,

@@ -119,7 +119,7 @@ def test_up_from_nothing_to_predictions_and_back(start: Callable[..., Up], headr
 
     pid = int(up.until(r"worker 1 .*pid (\d+)")[1])
     os.kill(pid, signal.SIGKILL)
-    up.until(rf"worker 1 \(pid {pid}\) was ended by SIGKILL; starts again in 0\.5 s")
+    up.until(rf"worker 1 \(pid {pid}\) was ended by SIGKILL; starts again in 0\.\d s")
     up.until(r"worker 1 holds partitions: \d\n")
 
     mine = up.children()
@@ -147,16 +147,21 @@ def test_up_uses_a_kafka_that_runs_and_leaves_it(start: Callable[..., Up], headr
         headrace("kafka", "down")
 
 
+@pytest.mark.timeout(240)
 def test_up_gives_up_on_what_can_never_run(
     start: Callable[..., Up], headrace: Headrace, bootstrap: str
 ) -> None:
     up = start("--bootstrap", bootstrap, HEADRACE_HTTP_HOST="192.0.2.1")  # no address of this machine
 
-    assert up.process.wait(60) == 1
+    assert up.process.wait(200) == 1
     assert re.search(
-        r"worker \d \(pid \d+\) ended with exit code 1 \(error: .*\); starts again in 0\.5 s", up.text
+        r"worker \d \(pid \d+\) ended with exit code 1 \(error: .*\); starts again in 0\.\d s", up.text
     )
-    assert re.search(r"error: worker \d \(pid \d+\) ended with exit code 1, 5 times within 60 s", up.text)
+    # Five starts in a minute are too many for a busy machine; then it has waited long enough for the first.
+    gave_up = (
+        r"error: (worker \d \(pid \d+\) ended with exit code 1, 5 times before|the workers did not join)"
+    )
+    assert re.search(gave_up, up.text)
     assert "192.0.2.1 cannot be used" in up.text
 
 

@@ -24,11 +24,7 @@ Start = Callable[..., w.WorkerProcess]
 @pytest.fixture
 def name(tmp_path: Path, bootstrap: str) -> str:
     """Name of a fresh pipeline in pipe.py, its topics created."""
-    name = f"t{random.getrandbits(40):x}"
-    w.write_pipeline(tmp_path, name)
-    made = w.headrace("topics", "create", "pipe.py", cwd=tmp_path, bootstrap=bootstrap)
-    assert made.returncode == 0, made.stderr
-    return name
+    return w.create_pipeline(tmp_path, bootstrap)
 
 
 @pytest.fixture
@@ -239,12 +235,15 @@ def test_a_worker_waits_for_an_absent_broker_and_can_be_stopped(tmp_path: Path) 
         assert worker.terminate() == 0
 
 
-def test_worker_does_not_write_into_the_folder_it_runs_in(tmp_path: Path, name: str, start: Start) -> None:
+def test_worker_writes_nothing_but_its_key_into_the_folder_it_runs_in(
+    tmp_path: Path, name: str, start: Start
+) -> None:
     worker = start()
     worker.until_ready()
     assert worker.terminate() == 0
     names = {path.name for path in tmp_path.iterdir() if not path.name.startswith("worker-")}
-    assert names <= {"pipe.py", "__pycache__"}
+    assert names <= {"pipe.py", "__pycache__", ".headrace"}
+    assert {path.name for path in (tmp_path / ".headrace").iterdir()} == {"keys.json", "keys.json.lock"}
 
 
 def test_help_of_every_command_has_an_example() -> None:

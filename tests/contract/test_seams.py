@@ -18,6 +18,7 @@ import pytest
 from aiokafka.client import AIOKafkaClient
 from aiokafka.cluster import ClusterMetadata
 from aiokafka.consumer import fetcher
+from aiokafka.consumer.group_coordinator import GroupCoordinator
 from aiokafka.coordinator.protocol import ConsumerProtocolMemberAssignment
 from aiokafka.producer.producer import AIOKafkaProducer
 from faust.app.base import App
@@ -54,12 +55,17 @@ METHODS: list[tuple[type, str, list[str], str]] = [
     (driver.Consumer, "highwaters", ["*partitions"], "lag is measured with it"),
     (THREAD, "_create_worker_consumer", ["transport"], "the fetch wait is shortened after it"),
     (THREAD, "_ensure_consumer", [], "it gives the aiokafka consumer"),
-    (THREAD, "commit", ["offsets"], "the frontier is committed with it; it says whether it worked"),
+    (
+        GroupCoordinator,
+        "fetch_committed_offsets",
+        ["partitions"],
+        "committed offsets are asked with their notes through it",
+    ),
     (
         QueueServiceThread,
         "call_thread",
         ["fun", "*args", "**kwargs"],
-        "committed offsets are asked through it",
+        "committed offsets are asked, and offsets committed, through it",
     ),
     (driver.Producer, "_settings_extra", [], "idempotence is switched on in it"),
     (Service, "crash", ["reason"], "a failure of the learning agent ends the worker through it"),
@@ -184,7 +190,7 @@ async def test_the_consumer_is_made_with_a_short_fetch_wait_and_without_auto_com
     assert consumer._fetch_max_wait_ms == transport.FETCH_MAX_WAIT_MS
     assert not consumer._enable_auto_commit
     assert consumer._max_poll_records is None
-    assert consumer._isolation_level == "read_uncommitted"
+    assert consumer._isolation_level == "read_committed"
     await consumer.stop()
 
 

@@ -46,7 +46,8 @@ def test_that_of_a_new_project_runs_its_own_pipeline_and_is_like_ours_otherwise(
     for name, ours in SERVICES.items():
         service = dict(theirs["services"][name])
         if name in ["topics", *WORKERS]:
-            mounts = service.pop("volumes")
+            keys, *mounts = service.pop("volumes")
+            assert [keys] == ours["volumes"]
             assert [mount.split(":")[0].removeprefix("./") for mount in mounts] == [
                 "pipelines",
                 "headrace.toml",
@@ -54,7 +55,7 @@ def test_that_of_a_new_project_runs_its_own_pipeline_and_is_like_ours_otherwise(
             assert all(mount.endswith(":ro") for mount in mounts)
             assert service.pop("command") == [*ours["command"][:-1], "pipelines.my_app"]
         assert service == {key: value for key, value in ours.items() if key in service}
-        assert set(ours) - set(service) <= {"build", "command"}
+        assert set(ours) - set(service) <= {"build", "command", "volumes"}
     assert theirs["volumes"] == COMPOSE["volumes"]
     assert files["deploy/prometheus.yml"] == (ROOT / "deploy/prometheus.yml").read_text("utf-8")
 
@@ -63,6 +64,19 @@ def test_two_workers_share_one_kafka() -> None:
     assert WORKERS == ["worker-1", "worker-2"]
     assert set(SERVICES) == {"kafka", "topics", "prometheus", *WORKERS}
     assert {SERVICES[name]["environment"]["HEADRACE_BOOTSTRAP"] for name in WORKERS} == {"kafka:9092"}
+
+
+def test_workers_share_one_file_of_keys_that_only_they_can_read() -> None:
+    for name in WORKERS:
+        (mount,) = SERVICES[name]["volumes"]
+        volume, folder = mount.split(":")
+        assert volume in COMPOSE["volumes"]
+        assert SERVICES[name]["environment"]["HEADRACE_KEYS_FILE"] == f"{folder}/keys.json"
+    owner = instructions("USER")[-1].split(":")[0]
+    assert any(
+        re.search(rf"install --directory --owner={owner} .*--mode=0700 {folder}$", line)
+        for line in instructions("RUN")
+    )
 
 
 def test_kafka_is_the_version_of_the_local_one() -> None:

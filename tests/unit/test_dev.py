@@ -110,6 +110,13 @@ def test_command_gets_its_arguments_and_its_exit_code_comes_back(dev: ModuleType
     assert called(dev) == [f"headrace {command} --seed 7 seed=0"]
 
 
+def test_chaos_is_a_tool_of_the_checkout(dev: ModuleType) -> None:
+    program(dev, "python", "exit 4")
+
+    assert dev.main(["chaos", "--minutes", "2"]) == 4
+    assert called(dev) == ["python -m tools.chaos --minutes 2 seed=0"]
+
+
 @pytest.mark.parametrize(
     ("arguments", "last"),
     [

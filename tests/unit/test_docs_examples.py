@@ -68,11 +68,17 @@ def baskets(i: int) -> dict[str, Any]:
     return {"items": 1 + 50 * (i % 3), "total": 5.0 + 500 * (i % 3) + i % 2}
 
 
+def boilers(i: int) -> dict[str, Any]:
+    """Return a reading of one of five boilers."""
+    return {"boiler": f"b{i % 5}", "water_c": 60.0 + i % 7, "bar": 1.5 + (i % 3) / 10}
+
+
 EVENTS: dict[str, Callable[[int], dict[str, Any]]] = {
     "pipelines/fraud.py": payments,
     "pipelines/houses.py": houses,
     "pipelines/activity.py": movements,
     "pipelines/pumps.py": readings,
+    "pipelines/boilers.py": boilers,
     "pipelines/shoppers.py": baskets,
 }
 N_EVENTS = 600

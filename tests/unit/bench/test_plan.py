@@ -6,6 +6,7 @@ import sys
 from pathlib import Path
 
 from agents.bench.plan import CONTESTANTS, Plan, command, order, share
+from agents.bench.variants import VARIANTS
 
 
 def test_the_bare_loop_always_takes_part():
@@ -54,9 +55,17 @@ def test_every_script_of_a_peer_exists():
 
 
 def test_the_number_of_steps_counts_every_measurement():
-    plan = Plan(rounds=2, models=("lr",), peers=("headrace", "faust"), latency_rounds=2, scaling_rounds=3)
+    plan = Plan(
+        rounds=2,
+        models=("lr",),
+        peers=("headrace", "faust"),
+        latency_rounds=2,
+        scaling_rounds=3,
+        variant_rounds=1,
+    )
     throughput = 2 * (3 + 1)  # bare, headrace, faust and the split
-    assert plan.n_steps() == throughput + 2 * 2 + 3 * 2  # two rates, one worker and two
+    # two rates, one worker and two, the ways to run headrace
+    assert plan.n_steps() == throughput + 2 * 2 + 3 * 2 + len(VARIANTS)
 
 
 def test_nothing_of_headrace_is_measured_where_it_takes_no_part():

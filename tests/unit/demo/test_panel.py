@@ -41,6 +41,10 @@ def snapshot(**changes: object) -> Snapshot:
     return whole_year._replace(**changes)  # type: ignore[arg-type] # whatever a test wants
 
 
+CHAOS = snapshot(
+    chaos="3 so far; partitions 0, 2 without results for 6 s",
+    workers=[WorkerLine(1, 4_194_304, None, 0, 0, 0, False), WorkerLine(2, 7, [1, 3], 1, 1, 0)],
+)
 EMPTY = snapshot(
     done=0, elapsed_s=0.0, rate=0.0, day=None, rolling=None, curve=[], reasons={}, last_letter=None
 )
@@ -53,7 +57,9 @@ def shown(moment: Snapshot, width: int) -> list[str]:
     return captured.get().splitlines()
 
 
-@pytest.mark.parametrize("moment", [EMPTY, snapshot()], ids=["at the start", "late in the year"])
+@pytest.mark.parametrize(
+    "moment", [EMPTY, snapshot(), CHAOS], ids=["at the start", "late in the year", "after a kill"]
+)
 @pytest.mark.parametrize("width", [30, 40, 60, 80, 100, 160, 300])
 def test_the_panel_never_overflows(moment: Snapshot, width: int) -> None:
     lines = shown(moment, width)
@@ -87,6 +93,13 @@ def test_the_panel_keeps_its_height() -> None:
     moments = [EMPTY, snapshot(), snapshot(workers=[WorkerLine(n, 1, [0], 1, 1, 4_000) for n in (1, 2)])]
     for width in (80, 100):
         assert len({len(shown(moment, width)) for moment in moments}) == 1
+
+
+def test_a_kill_shows_in_the_panel_and_in_the_line() -> None:
+    for text in ("\n".join(shown(CHAOS, 100)), line(CHAOS)):
+        assert "dead" in text
+        assert "3 so far; partitions 0, 2 without results for 6 s" in text
+    assert "kills" not in line(snapshot())
 
 
 def test_the_line_has_the_figures_and_the_reason_of_a_standstill() -> None:

@@ -12,7 +12,9 @@ from rich.console import Console
 from rich.text import Text
 
 from agents.demo import story
+from agents.demo.chaos import Kill
 from agents.demo.panel import WIDTH_MAX
+from agents.demo.proof import Proof
 from agents.demo.summary import Letters, Measured, Share, Summary
 
 FIRST = Measured(1_000, 0.8, 0.723, 0.806)
@@ -49,6 +51,13 @@ def told(found: Summary, *, width: int = 80, terminal: bool = False) -> str:
     with console.capture() as captured:
         story.tell(console, found)
     return Text.from_ansi(captured.get()).plain
+
+
+def proven(found: Summary, proof: Proof) -> str:
+    console = Console(file=io.StringIO(), width=200, highlight=False)
+    with console.capture() as captured:
+        story.tell_proof(console, found, proof)
+    return captured.get()
 
 
 def test_it_says_what_happened_how_good_it_was_and_that_the_books_balance() -> None:
@@ -103,6 +112,37 @@ def test_duplicates_restarts_strangers_and_earlier_runs_are_told() -> None:
     assert "The topic held 9,006 records before" in text
 
 
+def test_kills_are_told_one_by_one_and_not_as_deaths() -> None:
+    kills = [Kill(1, [0, 2], [1_214, 659], 1_168, 6.94), Kill(2, [1, 3], [5_002, 0], 12, 7.2)]
+    text = told(summary(kills=kills, restarts=2))
+    assert "The kills" in text
+    rows = [row.split() for row in text.splitlines() if " s" in row and row.split()[0] in {"1", "2"}]
+    assert rows == [
+        ["1", "1", "0,", "2", "1214,", "659", "1,168", "6.9", "s"],
+        ["2", "2", "1,", "3", "5002,", "0", "12", "7.2", "s"],
+    ]
+    assert "died" not in text
+    assert "A worker died and was started again once" in told(summary(kills=kills, restarts=3))
+
+
+def test_the_proof_counts_what_was_lost_and_what_came_twice() -> None:
+    found = summary(predictions=59_998, duplicates=1_204, wrong=["t[0]@7 was answered twice, and not alike"])
+    text = proven(found, Proof(partitions=4, records=60_030, beyond=0, skipped=[], different=[]))
+    assert "lost 2, duplicates with the same bytes 1,204, with other bytes 1" in text
+    assert "60,030 records folded again, state of 4 partitions" in text
+    assert "bit-identical" in text
+    assert "Not compared" not in text
+
+
+def test_a_proof_that_fails_says_where_and_what_was_not_compared() -> None:
+    sentence = "partition 3 is what it should be at offset 7 and not any more at 9"
+    text = proven(summary(), Proof(4, 60_030, beyond=12, skipped=[2], different=[sentence]))
+    assert "NOT THE SAME" in text
+    assert "bit-identical" not in text
+    for expected in (sentence, "12 records after the newest snapshots", "partitions without a snapshot (2)"):
+        assert expected in text
+
+
 def test_one_flight_is_told_in_the_singular() -> None:
     text = told(
         summary(
@@ -127,5 +167,5 @@ def test_without_a_landed_flight_there_is_no_table() -> None:
 
 
 def test_the_summary_survives_json() -> None:
-    found = summary()
+    found = summary(kills=[Kill(1, [0], [7], 3, 6.5)], proof=Proof(4, 60_030, 0, [], []))
     assert msgspec.json.decode(msgspec.json.encode(found), type=Summary) == found

@@ -9,7 +9,7 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from river import anomaly, compose, dummy, linear_model, naive_bayes, preprocessing, stats, tree
 
@@ -58,6 +58,7 @@ def test_an_event_without_its_label_is_predicted_and_not_learned() -> None:
     assert (sum(c.predicted for c in counts), sum(c.learned for c in counts)) == (25, 20)
 
 
+@settings(deadline=None)
 @given(st.lists(st.integers(1, 9), min_size=1, max_size=30))
 def test_how_the_log_is_cut_into_chunks_changes_no_byte(sizes: list[int]) -> None:
     records = log(events(sum(sizes)))
@@ -76,6 +77,7 @@ def test_how_the_log_is_cut_into_chunks_changes_no_byte(sizes: list[int]) -> Non
 BAD = [b"", b"{", b"[]", b'{"id":"x"}', b'{"id":"x","a":"1","b":2}', b'{"id":"x","a":1e400,"b":2}', b"\xff"]
 
 
+@settings(deadline=None)
 @given(st.lists(st.sampled_from([None, *BAD]), max_size=40), st.randoms(use_true_random=False))
 def test_bad_records_and_tombstones_leave_no_trace_in_the_state(
     bad: list[bytes | None], chance: random.Random

@@ -137,3 +137,46 @@ def test_a_value_that_is_no_json_is_refused(harness: Harness, value: Any) -> Non
 def test_only_a_pipeline_can_be_tested() -> None:
     with pytest.raises(hr.HeadraceError, match=r"expected a headrace\.Pipeline, got str"):
         Harness("pipelines.fraud")  # type: ignore[arg-type]
+
+
+KEYED = hr.Pipeline(
+    "readings", source=hr.Topic("r", Reading, key="a"), target="y", models=_model, scope="key", max_keys=2
+)
+
+
+def test_the_key_is_the_field_that_the_topic_names_unless_it_is_given() -> None:
+    harness = Harness(KEYED)
+
+    harness.send({"id": "1", "a": 1.5})
+    harness.send(Reading(id="2", a=1.5))
+    harness.send({"id": "3", "a": 7.0}, key="1.5")
+    harness.send(b'{"id":"4","a":7}', key=b"1.5")
+    assert harness.fold.keys_held == 1
+
+    harness.send({"id": "5", "a": 7.0})
+    harness.send(b'{"id":"6","a":7}')
+    assert harness.fold.keys_held == 2
+    assert harness.dead[0]["error"]["type"] == "key"
+
+
+@pytest.mark.parametrize("pipeline", [PIPELINE, KEYED], ids=["partition", "key"])
+def test_a_harness_goes_on_from_a_snapshot(pipeline: hr.Pipeline) -> None:
+    rows = [{"id": str(i), "a": float(i % 3), "b": i / 7, "y": i % 2 == 0} for i in range(60)]
+    calm = Harness(pipeline)
+    for row in rows[:30]:
+        calm.send(row)
+
+    restarted = Harness(pipeline)
+    restarted.restore(calm.snapshot())
+    assert restarted.digest() == calm.digest()
+    for row in rows[30:]:
+        calm.send(row)
+        restarted.send(row)
+
+    assert restarted.predictions == calm.predictions[30:]
+    assert restarted.digest() == calm.digest()
+
+
+def test_a_snapshot_of_another_pipeline_is_refused(harness: Harness) -> None:
+    with pytest.raises(hr.HeadraceError, match="snapshot"):
+        harness.restore(Harness(KEYED).snapshot())

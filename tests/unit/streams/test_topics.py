@@ -65,9 +65,27 @@ def test_the_table(
 
 
 def test_there_are_no_others_and_the_source_is_first() -> None:
-    assert [spec.name for spec in SPECS] == ["payments", "fraud.predictions", "fraud.dead"]
+    assert [spec.name for spec in SPECS] == [
+        "payments",
+        "fraud.predictions",
+        "fraud.dead",
+        "fraud.snapshots",
+        "fraud.decisions",
+        "headrace.control",
+    ]
     assert topics.predictions_topic("fraud") == "fraud.predictions"
     assert topics.dead_topic("fraud") == "fraud.dead"
+
+
+def test_snapshots_are_compacted_and_decisions_stay_for_ever() -> None:
+    snapshots, decisions, control = SPECS[3:]
+    assert (snapshots.cleanup, snapshots.partitions) == ("compact", 8)
+    assert (decisions.cleanup, decisions.partitions, decisions.retention_s) == (
+        "delete",
+        8,
+        topics.FOR_EVER,
+    )
+    assert control.partitions == 1
 
 
 def test_a_source_without_a_key_takes_any() -> None:
@@ -76,7 +94,7 @@ def test_a_source_without_a_key_takes_any() -> None:
 
 
 def test_a_dead_letter_has_room_for_the_largest_record_in_base64() -> None:
-    source, _, dead = SPECS
+    source, _, dead, *_ = SPECS
     assert dead.max_message_bytes > source.max_message_bytes * 4 / 3 + 64 * 1024
 
 
@@ -88,9 +106,9 @@ def test_what_is_wrong_is_said(partitions: int | None, problem: str | None) -> N
 
 
 async def test_topics_as_declared_pass() -> None:
-    broker = Broker({spec.name: 8 for spec in SPECS})
+    broker = Broker({spec.name: spec.partitions for spec in SPECS})
     await topics.require(broker, SPECS, "fraud.py")
-    assert [found.partitions for found in await topics.check(broker, SPECS)] == [8, 8, 8]
+    assert [found.problem for found in await topics.check(broker, SPECS)] == [None] * len(SPECS)
 
 
 async def test_a_missing_topic_is_named_with_the_command_that_creates_it() -> None:

@@ -3,140 +3,23 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Awaitable, Callable, Mapping, Sequence
-from typing import Any, NamedTuple
 
 import pytest
-from aiokafka import ConsumerRecord
-from faust.types import TP
 
-from streams import transport
-from streams.app import AppSettings, HeadraceApp, build_app
 from streams.chunking import FIRST_RECORDS, Chunk
-from streams.outbox import Outbox
-from streams.partitions import Partitions
-from streams.transport import ChunkConsumer
-from tests.unit.streams.producer import FakeProducer
-
-A, B, COLD = TP("hot", 0), TP("hot", 1), TP("control", 0)
-
-
-def record(tp: TP, offset: int) -> ConsumerRecord:
-    return ConsumerRecord(tp.topic, tp.partition, offset, 1_000 + offset, 0, None, b"v", 0, -1, 1, ())
-
-
-class Log:
-    """Stands for Faust's consumer thread and the broker behind it: logs, positions, committed offsets."""
-
-    def __init__(self, lengths: Mapping[TP, int], fetch: int = 100) -> None:
-        self.records = {tp: [record(tp, n) for n in range(length)] for tp, length in lengths.items()}
-        self.owned = set(lengths)
-        self.position = dict.fromkeys(lengths, 0)
-        self.committed = dict.fromkeys(lengths, 0)
-        self.fetch = fetch
-        self.n_fetches = 0
-        self.meanwhile: Callable[[], Awaitable[None]] | None = None
-
-    def assignment(self) -> set[TP]:
-        return self.owned
-
-    async def getmany(self, active: set[TP] | None, timeout: float) -> dict[TP, list[ConsumerRecord]]:  # noqa: ASYNC109
-        """Return the next records; what happens *meanwhile* happens before the positions move."""
-        self.n_fetches += 1
-        asked = sorted(active or ())
-        found = {tp: part for tp in asked if (part := self.records[tp][self.position[tp] :][: self.fetch])}
-        if self.meanwhile is not None:
-            meanwhile, self.meanwhile = self.meanwhile, None
-            await meanwhile()
-        for tp, part in found.items():
-            self.position[tp] = part[-1].offset + 1
-        return found
-
-    async def seek_to_committed(self) -> dict[TP, int]:
-        for tp in self.owned:
-            self.position[tp] = self.committed[tp]
-        return {tp: self.committed[tp] for tp in self.owned}
-
-    async def seek_wait(self, partitions: Mapping[TP, int]) -> None:
-        self.position.update(partitions)
-
-
-class Fold:
-    """Remembers the offsets it was given."""
-
-    def __init__(self) -> None:
-        self.next_offset = 0
-        self.folded: list[int] = []
-
-    def process(self, records: Sequence[Any], outbox: Outbox | None) -> None:
-        self.folded += [r.offset for r in records]
-        self.next_offset = records[-1].offset + 1
-
-
-class Bench(NamedTuple):
-    """A consumer that reads a log for the partitions of an app."""
-
-    consumer: ChunkConsumer
-    log: Log
-    app: HeadraceApp
-    partitions: Partitions
-
-    async def delivered(self) -> list[tuple[TP, Any]]:
-        """Return what one round of Faust's loop gets."""
-        return [(tp, message) async for tp, message in self.consumer.getmany(1.0)]
-
-    def folded(self, tp: TP) -> list[int]:
-        fold = self.partitions[tp].processor
-        assert isinstance(fold, Fold)
-        return fold.folded
-
-
-Prepare = Callable[..., Bench]
-
-
-async def nothing(*_: Any, **__: Any) -> bool:
-    return True
-
-
-@pytest.fixture
-async def prepare(monkeypatch: pytest.MonkeyPatch) -> Prepare:
-    """Return what makes a bench; all its partitions are assigned and owned."""
-    monkeypatch.setattr(transport, "BUFFER_FULL_PAUSE_S", 0.0)
-    app = build_app(AppSettings(bootstrap="127.0.0.1:1", group="unit"))
-    app.hot_topics = frozenset({"hot"})
-    app.consumer_generation_id = 1
-    consumer = app.consumer
-    assert isinstance(consumer, ChunkConsumer)
-    consumer._thread.thread_loop.close()
-    consumer._on_partitions_revoked = nothing
-
-    def make(lengths: Mapping[TP, int], fetch: int = 100) -> Bench:
-        log = Log(lengths, fetch)
-        consumer._thread = log  # type: ignore[assignment]
-        consumer._set_active_tps(set(lengths))
-        producer = FakeProducer()
-        partitions = Partitions(lambda _: Fold(), lambda tp: Outbox(lambda: producer, tp.partition), nothing)  # type: ignore[arg-type, return-value]
-        app.partitions = partitions
-        hot = [tp for tp in lengths if tp.topic == "hot"]
-        partitions.assign(dict.fromkeys(hot), dict.fromkeys(hot, 0))
-        return Bench(consumer, log, app, partitions)
-
-    return make
-
-
-def offsets(chunk: Chunk) -> list[int]:
-    return [r.offset for r in chunk.records]
+from streams.ports import Committed
+from tests.unit.streams.delivery import COLD, A, B, Bench, Prepare, offsets
 
 
 async def test_nothing_hot_is_delivered_before_it_was_sought_to_its_state(prepare: Prepare) -> None:
-    bench = prepare({A: 10, COLD: 2})
+    bench = await prepare({A: 10, COLD: 2})
     assert [(tp, m.offset) for tp, m in await bench.delivered()] == [(COLD, 0), (COLD, 1)]
     await bench.consumer.perform_seek()
     assert [tp for tp, _ in await bench.delivered() if tp == A] == [A]
 
 
 async def test_reading_goes_on_at_the_state_and_not_at_the_committed_offset(prepare: Prepare) -> None:
-    bench = prepare({A: 10})
+    bench = await prepare({A: 10})
     bench.log.committed[A] = 8
     bench.partitions[A].processor.next_offset = 3
     await bench.consumer.perform_seek()
@@ -147,7 +30,7 @@ async def test_reading_goes_on_at_the_state_and_not_at_the_committed_offset(prep
 
 
 async def test_a_message_carries_a_chunk_under_the_offset_of_its_last_record(prepare: Prepare) -> None:
-    bench = prepare({A: 10})
+    bench = await prepare({A: 10})
     await bench.consumer.perform_seek()
     [(tp, message)] = await bench.delivered()
     assert tp == message.tp == A
@@ -160,7 +43,7 @@ async def test_partitions_take_turns_in_chunks_and_each_chunk_follows_the_one_be
     prepare: Prepare,
 ) -> None:
     n = FIRST_RECORDS
-    bench = prepare({A: 2 * n + 10, B: n + 10}, fetch=1_000)
+    bench = await prepare({A: 2 * n + 10, B: n + 10}, fetch=1_000)
     await bench.consumer.perform_seek()
     got = await bench.delivered()
     assert [(tp, len(m.value.records), m.value.follows) for tp, m in got] == [
@@ -173,13 +56,13 @@ async def test_partitions_take_turns_in_chunks_and_each_chunk_follows_the_one_be
 
 
 async def test_other_topics_travel_record_by_record(prepare: Prepare) -> None:
-    bench = prepare({COLD: 3})
+    bench = await prepare({COLD: 3})
     got = await bench.delivered()
     assert [(m.offset, m.value) for _, m in got] == [(0, b"v"), (1, b"v"), (2, b"v")]
 
 
 async def test_a_fetch_during_which_it_was_sought_is_void(prepare: Prepare) -> None:
-    bench = prepare({A: 10})
+    bench = await prepare({A: 10})
     await bench.consumer.perform_seek()
     bench.log.meanwhile = bench.consumer.perform_seek
     assert await bench.delivered() == []
@@ -189,7 +72,7 @@ async def test_a_fetch_during_which_it_was_sought_is_void(prepare: Prepare) -> N
 
 @pytest.mark.parametrize("what", ["the flow stops", "the generation changes"])
 async def test_what_was_fetched_and_not_delivered_is_fetched_again(prepare: Prepare, what: str) -> None:
-    bench = prepare({A: 200}, fetch=200)
+    bench = await prepare({A: 200}, fetch=200)
     await bench.consumer.perform_seek()
     async for tp, message in bench.consumer.getmany(1.0):
         await bench.partitions[tp].process(message.value)
@@ -205,7 +88,7 @@ async def test_what_was_fetched_and_not_delivered_is_fetched_again(prepare: Prep
 
 
 async def test_a_partition_whose_buffer_is_full_is_not_fetched(prepare: Prepare) -> None:
-    bench = prepare({A: 10, B: 10})
+    bench = await prepare({A: 10, B: 10})
     await bench.consumer.perform_seek()
     bench.consumer.on_buffer_full(A)
     assert [tp for tp, _ in await bench.delivered()] == [B]
@@ -219,7 +102,7 @@ async def test_a_partition_whose_buffer_is_full_is_not_fetched(prepare: Prepare)
 
 
 async def test_what_was_fetched_while_the_buffer_filled_up_is_still_delivered(prepare: Prepare) -> None:
-    bench = prepare({A: 10})
+    bench = await prepare({A: 10})
     await bench.consumer.perform_seek()
 
     async def fill() -> None:
@@ -230,7 +113,7 @@ async def test_what_was_fetched_while_the_buffer_filled_up_is_still_delivered(pr
 
 
 async def test_after_a_revocation_nothing_is_delivered_until_the_next_seek(prepare: Prepare) -> None:
-    bench = prepare({A: 10})
+    bench = await prepare({A: 10})
     await bench.consumer.perform_seek()
     await bench.consumer.on_partitions_revoked({A})
     bench.consumer._set_active_tps({A})
@@ -254,7 +137,8 @@ class Trouble:
         bench.app.consumer_generation_id += 1
         consumer._set_active_tps({A, B})
         bench.log.committed = bench.partitions.positions()
-        bench.partitions.assign(bench.log.committed, {A: 0, B: 0})
+        bench.owner.group.now = {tp: Committed(offset) for tp, offset in bench.log.committed.items()}
+        await bench.owner.own(A, B)
         await consumer.perform_seek()
         consumer.resume_flow()
 
@@ -283,7 +167,7 @@ async def test_whatever_interrupts_it_every_record_is_folded_once_and_in_order(
     prepare: Prepare, seed: int
 ) -> None:
     rng = random.Random(seed)
-    bench = prepare({A: 1_500, B: 1_000}, fetch=rng.choice([30, 90, 300]))
+    bench = await prepare({A: 1_500, B: 1_000}, fetch=rng.choice([30, 90, 300]))
     trouble = Trouble(bench, rng)
     await bench.consumer.perform_seek()
     for _ in range(60):

@@ -1,0 +1,83 @@
+"""How fast flights are sent: as fast as the workers answer, or evenly, so that there is time to watch."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from typing import Protocol
+
+from agents.demo.ledger import Ledger
+
+AHEAD = 3_000
+"""Records sent beyond those answered: enough to keep workers busy, few enough to stop quickly."""
+
+STEADY_PER_S = 1_500.0
+STEADY_LEAST_S = 40.0
+"""An even stream lasts so long at the least: three kills, and what follows them."""
+
+STEADY_AHEAD = 50_000
+"""While a worker is dead its records pile up: half a minute of them."""
+
+LAST_S = 8.0
+"""Records of so many seconds follow the last kill."""
+
+
+class Pace(Protocol):
+    """Says how many records may have been sent by now."""
+
+    def __call__(self) -> int:
+        """Return how many records may have been sent by now."""
+        ...
+
+    @property
+    def is_ending(self) -> bool:
+        """Whether few records are left to send."""
+        ...
+
+
+class FullSpeed:
+    """No more than `AHEAD` records wait for their answer."""
+
+    is_ending = False
+
+    def __init__(self, ledger: Ledger) -> None:
+        self._ledger = ledger
+
+    def __call__(self) -> int:
+        """Return how many records may have been sent by now."""
+        return self._ledger.done + AHEAD
+
+
+class Steady:
+    """An even stream of *total* records whose end waits.
+
+    Parameters
+    ----------
+    is_over
+        Whether what is to happen meanwhile has happened: the last records wait for it.
+    """
+
+    def __init__(
+        self,
+        total: int,
+        ledger: Ledger,
+        is_over: Callable[[], bool],
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._total = total
+        self._ledger = ledger
+        self._is_over = is_over
+        self._clock = clock
+        self._started_at = clock()
+        self._per_s = min(STEADY_PER_S, total / STEADY_LEAST_S)
+
+    def __call__(self) -> int:
+        """Return how many records may have been sent by now."""
+        due = 1 + int((self._clock() - self._started_at) * self._per_s)
+        last = self._total if self._is_over() else self._total - int(self._per_s * LAST_S / 2)
+        return min(due, last, self._ledger.done + STEADY_AHEAD)
+
+    @property
+    def is_ending(self) -> bool:
+        """Whether fewer records are left to send than `LAST_S` need."""
+        return self._total - self._ledger.sent < self._per_s * LAST_S

@@ -1,0 +1,56 @@
+"""Looking for an event in a log by its id."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+from collections.abc import Sequence
+
+from agents.travel import crew, log
+from agents.travel.crew import Tell
+from agents.travel.past import Past
+from agents.travel.refold import Orders
+from headrace.loading import load_pipeline
+from schemas import Refusal
+
+
+def offsets_of(orders: Orders, pasts: Sequence[Past], event_id: str, tell: Tell) -> dict[int, list[int]]:
+    """Return where events with *event_id* stand before the committed offset, by partition."""
+    ranges = [(past.partition, past.log_start, past.log_start + n_offsets(past)) for past in pasts]
+    n = min(len(ranges), os.cpu_count() or 1)
+    found = crew.run(_look, [(orders, ranges[i::n], event_id) for i in range(n)], tell)
+    return {number: places for part in found for number, places in sorted(part.items())}
+
+
+def n_offsets(past: Past) -> int:
+    """Return how many offsets of a partition have been learned from and are still there."""
+    return max(0, (past.committed or 0) - past.log_start)
+
+
+def _look(
+    orders: Orders, ranges: Sequence[tuple[int, int, int]], event_id: str, tell: Tell
+) -> dict[int, list[int]]:
+    return asyncio.run(_search(orders, ranges, event_id, tell))
+
+
+async def _search(
+    orders: Orders, ranges: Sequence[tuple[int, int, int]], event_id: str, tell: Tell
+) -> dict[int, list[int]]:
+    parse = load_pipeline(orders.target).decoder().parse
+    spans = {number: (start, stop) for number, start, stop in ranges}
+    needle = event_id.encode()
+    found: dict[int, list[int]] = {}
+    async with log.reader(orders.settings.bootstrap or "", orders.topic) as consumer:
+        async for number, records in log.read(consumer, orders.topic, spans):
+            for record in records:
+                # Most records do not hold these bytes anywhere; an id may be written with escapes, too.
+                if record.value is None or (needle not in record.value and b"\\" not in record.value):
+                    continue
+                try:
+                    is_it = str(parse(record.value)[0]) == event_id
+                except Refusal:
+                    continue
+                if is_it:
+                    found.setdefault(number, []).append(record.offset)
+            tell(len(records))
+    return found

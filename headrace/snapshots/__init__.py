@@ -1,0 +1,1 @@
+"""Snapshots: a state as sealed bytes, and back. Nothing here knows Kafka."""

@@ -1,0 +1,49 @@
+"""Records of ``<pipeline>.decisions``: who owns a partition, and what changed its models from outside."""
+
+from __future__ import annotations
+
+from typing import Literal, TypeAlias
+
+import msgspec
+
+
+class Epoch(msgspec.Struct, frozen=True, tag="epoch", tag_field="kind"):
+    """A worker takes the partition over; the offset of this record is the epoch.
+
+    ``frontier`` is the committed offset then: what the owners before did not commit is not theirs any more.
+    ``log_start`` is where the log began then; for the first epoch of all it is where the fold began. ``http``
+    is where the worker answers questions.
+    """
+
+    pipeline: str
+    partition: int
+    frontier: int
+    worker: str
+    log_start: int = 0
+    http: str = ""
+
+
+class Decision(msgspec.Struct, frozen=True, tag="decision", tag_field="kind"):
+    """Before the record at offset ``at`` is folded, the models become those of a pinned snapshot.
+
+    ``id`` is that of the command. Void if ``epoch`` is not the newest epoch before this record. ``excluded``
+    holds the ranges of offsets, first and last, that the snapshot has not seen.
+    """
+
+    id: str
+    epoch: int
+    at: int
+    action: Literal["rollback", "unlearn"]
+    snapshot: str
+    excluded: tuple[tuple[int, int], ...] = ()
+
+
+class Refused(msgspec.Struct, frozen=True, tag="refused", tag_field="kind"):
+    """A command that was not carried out, and why."""
+
+    id: str
+    epoch: int
+    reason: str
+
+
+JournalRecord: TypeAlias = Epoch | Decision | Refused

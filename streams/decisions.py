@@ -1,0 +1,109 @@
+"""What the decisions topic says of one partition: its epochs, and what changed its models from outside."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import NamedTuple
+
+import msgspec
+
+from headrace import mutants
+from schemas.decisions import Decision, Epoch, JournalRecord, Refused
+from schemas.snapshots import SnapshotHeader
+
+_encode = msgspec.json.Encoder().encode
+_decoder = msgspec.json.Decoder(JournalRecord)
+
+
+class Act(NamedTuple):
+    """A decision that counts, and its offset in the decisions topic."""
+
+    offset: int
+    decision: Decision
+
+
+class Timeline:
+    """Reads the records of one partition of the decisions topic, in order.
+
+    A decision counts if its epoch is the newest one before it: that of an owner who lost the partition and
+    does not know it comes after the epoch of the next owner, and is void.
+
+    Attributes
+    ----------
+    next_offset
+        Offset of the next record to read.
+    epoch
+        Offset of the newest epoch record, -1 if there is none.
+    acts
+        Decisions that count, in order; their ``at`` never goes down.
+    answered
+        Commands that are decided or refused.
+    unreadable
+        Number of records that are none of ours.
+    """
+
+    def __init__(self) -> None:
+        self.next_offset = 0
+        self.epoch = -1
+        self.acts: list[Act] = []
+        self.answered: set[str] = set()
+        self.unreadable = 0
+        self._epochs: list[tuple[int, Epoch]] = []
+
+    def read(self, records: Iterable[tuple[int, bytes]]) -> None:
+        """Take in records: offset and value of each, in order."""
+        for offset, value in records:
+            if offset < self.next_offset:
+                continue
+            self.next_offset = offset + 1
+            try:
+                record = _decoder.decode(value)
+            except msgspec.MsgspecError:
+                self.unreadable += 1
+                continue
+            if isinstance(record, Epoch):
+                self.epoch = offset
+                self._epochs.append((offset, record))
+            elif record.epoch == self.epoch or mutants.active("zombie_decision"):
+                self.answered.add(record.id)
+                if isinstance(record, Decision):
+                    self.acts.append(Act(offset, record))
+
+    def fault_of(self, header: SnapshotHeader) -> str | None:
+        """Return why a snapshot must not be used, as a code, or ``None``.
+
+        ``zombie``: its writer had lost the partition when it came so far. ``unknown_epoch``: the decisions
+        topic was lost. ``missed_decision``, ``void_decision``: it does not hold exactly what was decided.
+        """
+        if header.epoch > self.epoch:
+            return "unknown_epoch"
+        if any(n > header.epoch and header.next_offset > epoch.frontier for n, epoch in self._epochs):
+            return "zombie"
+        if header.decision >= 0 and all(act.offset != header.decision for act in self.acts):
+            return "void_decision"
+        if any(act.decision.at < header.next_offset for act in self.after(header.decision)):
+            return "missed_decision"
+        return None
+
+    @property
+    def log_start(self) -> int | None:
+        """Offset at which the fold began, ``None`` if nobody ever owned the partition."""
+        return self._epochs[0][1].log_start if self._epochs else None
+
+    @property
+    def frontier(self) -> int:
+        """Highest frontier that an owner began at: some owner has committed so far."""
+        return max((epoch.frontier for _, epoch in self._epochs), default=0)
+
+    def after(self, offset: int) -> list[Act]:
+        """Return the decisions that come after the one at *offset* (-1: all)."""
+        return [act for act in self.acts if act.offset > offset]
+
+    def place_for(self, next_offset: int) -> int:
+        """Return where a decision made now, by an owner who stands at *next_offset*, may act."""
+        return max([next_offset, *(act.decision.at for act in self.acts[-1:])])
+
+
+def encode(record: Epoch | Decision | Refused) -> bytes:
+    """Return *record* as it travels."""
+    return _encode(record)

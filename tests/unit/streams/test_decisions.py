@@ -1,0 +1,89 @@
+"""Epochs decide who may decide, and a snapshot is used only if it holds exactly what was decided."""
+
+from __future__ import annotations
+
+from schemas.decisions import Decision, Epoch, Refused
+from streams.decisions import Timeline, encode
+from tests.unit.streams.ownership import header
+
+
+def timeline(*records: Epoch | Decision | Refused) -> Timeline:
+    made = Timeline()
+    made.read(enumerate(map(encode, records)))
+    return made
+
+
+def epoch(frontier: int, log_start: int = 0) -> Epoch:
+    return Epoch("p", 0, frontier, "w", log_start=log_start)
+
+
+def decision(name: str, by: int, at: int) -> Decision:
+    return Decision(name, by, at, "rollback", f"pin-{name}")
+
+
+def test_the_epoch_is_the_offset_of_its_record() -> None:
+    assert timeline().epoch == -1
+    assert timeline(epoch(0), epoch(10), decision("a", 1, 12), epoch(20)).epoch == 3
+
+
+def test_a_decision_of_the_owner_counts_and_one_of_an_owner_before_is_void() -> None:
+    made = timeline(epoch(0), decision("a", 0, 5), epoch(10), decision("late", 0, 12), decision("b", 2, 11))
+    assert [(act.offset, act.decision.id) for act in made.acts] == [(1, "a"), (4, "b")]
+    assert made.answered == {"a", "b"}
+
+
+def test_a_refusal_answers_and_changes_nothing() -> None:
+    made = timeline(epoch(0), Refused("a", 0, "too late"), Refused("b", 7, "not the owner"))
+    assert made.answered == {"a"}
+    assert made.acts == []
+
+
+def test_a_record_that_is_none_of_ours_is_counted_and_passed_over() -> None:
+    made = Timeline()
+    made.read([(0, b"\xff"), (1, b'{"kind":"news"}'), (2, encode(epoch(3)))])
+    assert (made.unreadable, made.epoch, made.next_offset) == (2, 2, 3)
+
+
+def test_records_read_twice_count_once() -> None:
+    made = timeline(epoch(0), decision("a", 0, 5))
+    made.read([(1, encode(decision("a", 0, 5)))])
+    assert len(made.acts) == 1
+
+
+def test_a_snapshot_beyond_the_frontier_of_a_later_epoch_is_a_zombies() -> None:
+    made = timeline(epoch(0), epoch(10), epoch(30))
+    assert made.fault_of(header(epoch=0, next_offset=10)) is None
+    assert made.fault_of(header(epoch=0, next_offset=11)) == "zombie"
+    assert made.fault_of(header(epoch=1, next_offset=30)) is None
+    assert made.fault_of(header(epoch=1, next_offset=31)) == "zombie"
+    assert made.fault_of(header(epoch=2, next_offset=99)) is None
+
+
+def test_a_snapshot_of_an_epoch_that_is_not_known_is_refused() -> None:
+    assert timeline(epoch(0)).fault_of(header(epoch=4)) == "unknown_epoch"
+
+
+def test_a_snapshot_that_went_past_a_decision_without_it_is_refused() -> None:
+    made = timeline(epoch(0), decision("a", 0, 5))
+    assert made.fault_of(header(epoch=0, next_offset=5)) is None
+    assert made.fault_of(header(epoch=0, next_offset=6)) == "missed_decision"
+    assert made.fault_of(header(epoch=0, next_offset=6, decision=1)) is None
+
+
+def test_a_snapshot_that_holds_a_void_decision_is_refused() -> None:
+    made = timeline(epoch(0), epoch(10), decision("late", 0, 5))
+    assert made.fault_of(header(epoch=0, next_offset=6, decision=2)) == "void_decision"
+
+
+def test_a_decision_never_acts_before_the_one_before_it() -> None:
+    made = timeline(epoch(0), decision("a", 0, 50))
+    assert made.place_for(10) == 50
+    assert made.place_for(60) == 60
+    assert [act.decision.id for act in made.after(-1)] == ["a"]
+    assert made.after(1) == []
+
+
+def test_the_fold_began_where_the_first_owner_found_the_log() -> None:
+    assert timeline().log_start is None
+    made = timeline(epoch(7, log_start=7), epoch(3, log_start=9))
+    assert (made.log_start, made.frontier) == (7, 7)
