@@ -25,6 +25,9 @@ from streams.transport import Batch
 
 log = structlog.get_logger(__name__)
 
+_NO_HEADERS: Headers = []
+"""A list: aiokafka takes nothing else."""
+
 
 class LogOutbox:
     """What one source partition publishes, in order within each partition it goes to.
@@ -50,7 +53,7 @@ class LogOutbox:
         key: bytes | None,
         value: bytes,
         timestamp_ms: int,
-        headers: Headers = (),
+        headers: Headers = _NO_HEADERS,
     ) -> None:
         """Add one record to the batch of its partition; a batch that is full starts the next."""
         place = topic, partition
