@@ -145,7 +145,7 @@ def attach(app: HeadraceApp, pipeline: Pipeline, partitions: Partitions) -> None
     its newest snapshot where it moves. Failure: all but a bad record ends the worker.
     """
     app.partitions = partitions
-    app.hot_topics = frozenset({pipeline.source.name})
+    app.hot_topics |= {pipeline.source.name}
     log_topic = app.topic(
         pipeline.source.name,
         value_serializer="raw",
