@@ -145,9 +145,9 @@ def attach(app: HeadraceApp, pipeline: Pipeline, partitions: Partitions) -> None
     its newest snapshot where it moves. Failure: all but a bad record ends the worker.
     """
     app.partitions = partitions
-    app.hot_topics |= {pipeline.source.name}
+    app.hot_topics |= {pipeline.log.name}
     log_topic = app.topic(
-        pipeline.source.name,
+        pipeline.log.name,
         value_serializer="raw",
         value_type=None,
         key_serializer="raw",

@@ -72,7 +72,7 @@ class Worker:
         self.target = target
         self._attach = attach
         self.bootstrap = settings.bootstrap or ""
-        self.metrics = WorkerMetrics(pipeline.name, pipeline.source.name)
+        self.metrics = WorkerMetrics(pipeline.name, pipeline.log.name)
         self._stopping = asyncio.Event()
         self._app: HeadraceApp | None = None
         self._state = "starting"

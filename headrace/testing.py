@@ -61,7 +61,7 @@ class Harness:
             )
         self.pipeline = pipeline
         self._allowed = Allowed(snapshot_classes)
-        self.fold = Fold(pipeline, pipeline.source.name, 0, allowed=self._allowed)
+        self.fold = Fold(pipeline, pipeline.log.name, 0, allowed=self._allowed)
         self.predictions: list[dict[str, Any]] = []
         self.dead: list[dict[str, Any]] = []
 

@@ -117,7 +117,7 @@ class Demo:
         if self._options.bootstrap:
             self._say("kafka", f"the one at {bootstrap}")
         names = ", ".join(spec.name for spec in topic_specs(pipeline))
-        self._say("topics", f"{names}: {pipeline.source.partitions} partitions, the last one 1")
+        self._say("topics", f"{names}: {pipeline.log.partitions} partitions, the last one 1")
         if n_before:
             self._say(
                 "note", f"{story.many(n_before, 'record')} in there already: the models learn them first"

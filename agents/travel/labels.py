@@ -24,7 +24,7 @@ class Labels:
 
     async def begin(self, partition: int, offset: int) -> None:
         """Go to the first record of *partition* at or after *offset*."""
-        start, end = await log.bounds(self._consumer, self.pipeline.source.name, partition)
+        start, end = await log.bounds(self._consumer, self.pipeline.log.name, partition)
         self._records = self._flat(partition, max(start, offset), end)
         self._next = await anext(self._records, None)
 
@@ -40,7 +40,7 @@ class Labels:
             return None
 
     async def _flat(self, partition: int, start: int, end: int) -> AsyncIterator[Any]:
-        topic = self.pipeline.source.name
+        topic = self.pipeline.log.name
         async for _, records in log.read(self._consumer, topic, {partition: (start, end)}):
             for record in records:
                 yield record
