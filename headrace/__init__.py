@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from headrace.errors import DeclarationError, HeadraceError
     from headrace.event_time import EventTime
+    from headrace.labels.declaration import Labels
     from headrace.models.combine import First, Mean, Vote
     from headrace.pipeline import Pipeline, Topic
     from schemas.events import Event, Limits
@@ -20,6 +21,7 @@ __all__ = [
     "EventTime",
     "First",
     "HeadraceError",
+    "Labels",
     "Limits",
     "Mean",
     "Pipeline",
@@ -37,6 +39,7 @@ _HOME = {
     "First": "headrace.models.combine",
     "Mean": "headrace.models.combine",
     "Vote": "headrace.models.combine",
+    "Labels": "headrace.labels.declaration",
     "Pipeline": "headrace.pipeline",
     "Topic": "headrace.pipeline",
 }

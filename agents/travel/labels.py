@@ -18,7 +18,7 @@ class Labels:
     def __init__(self, pipeline: Pipeline, consumer: AIOKafkaConsumer) -> None:
         self.pipeline = pipeline
         self._consumer = consumer
-        self._parse = pipeline.decoder().parse
+        self._parse = pipeline.parse_logged()
         self._records: AsyncIterator[Any] | None = None
         self._next: Any = None
 
