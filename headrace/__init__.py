@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from headrace.errors import DeclarationError, HeadraceError
+    from headrace.labels.declaration import Labels
     from headrace.models.combine import First, Mean, Vote
     from headrace.pipeline import Pipeline, Topic
     from schemas.events import Event, Limits
@@ -18,6 +19,7 @@ __all__ = [
     "Event",
     "First",
     "HeadraceError",
+    "Labels",
     "Limits",
     "Mean",
     "Pipeline",
@@ -31,6 +33,7 @@ _HOME = {
     "HeadraceError": "headrace.errors",
     "Event": "schemas.events",
     "Limits": "schemas.events",
+    "Labels": "headrace.labels.declaration",
     "First": "headrace.models.combine",
     "Mean": "headrace.models.combine",
     "Vote": "headrace.models.combine",
