@@ -36,10 +36,10 @@ _HOME = {
     "Event": "schemas.events",
     "EventTime": "headrace.event_time",
     "Limits": "schemas.events",
+    "Labels": "headrace.labels.declaration",
     "First": "headrace.models.combine",
     "Mean": "headrace.models.combine",
     "Vote": "headrace.models.combine",
-    "Labels": "headrace.labels.declaration",
     "Pipeline": "headrace.pipeline",
     "Topic": "headrace.pipeline",
 }

@@ -189,6 +189,15 @@ class Harness:
         """
         return pickling.loads(snapshot.body, self._allowed)
 
+    def inlet_offsets(self) -> dict[str, int]:
+        """Return the offset of the next record of each source topic, by kind."""
+        return {kind: inlet.offset for kind, inlet in self._inlets.items()}
+
+    def seek(self, offsets: Mapping[str, int]) -> None:
+        """Let the sources go on at *offsets*, which another harness's `inlet_offsets` returned."""
+        for kind, offset in offsets.items():
+            self._inlets[kind].offset = offset
+
     def digest(self) -> str:
         """Return a fingerprint of the models' state; equal histories give equal ones."""
         return self.fold.digest()
@@ -219,12 +228,12 @@ class _Inlet:
         self._topic = source.topic
         self._pipeline = pipeline
         self._inlet = Inlet(Router(source, 1, pipeline.limits), 0)
-        self._offset = 0
+        self.offset = 0
         self._write, self._bury = put, dead
 
     def send(self, key: bytes | None, value: bytes | None, timestamp_ms: int) -> None:
-        record = _Record(self._offset, key, value, timestamp_ms)
-        self._offset += 1
+        record = _Record(self.offset, key, value, timestamp_ms)
+        self.offset += 1
         self._inlet.step_chunk([record], self._put, self._dead)
 
     def _put(self, partition: int, key: bytes | None, value: bytes, timestamp_ms: int) -> None:

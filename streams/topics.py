@@ -48,6 +48,11 @@ def dead_topic(pipeline: str) -> str:
     return f"{pipeline}.dead"
 
 
+def facts_topic(pipeline: str, kind: str) -> str:
+    """Return the name of the topic of facts of a *kind*, such as ``labels.status``."""
+    return f"{pipeline}.{kind}"
+
+
 def log_topic(pipeline: str) -> str:
     """Return the name of the topic that intake merges sources into."""
     return f"{pipeline}.log"
@@ -134,6 +139,13 @@ def log_spec(pipeline: str, *, partitions: int, retention_s: float) -> TopicSpec
         retention_s,
         max_message_bytes=4 << 20,
         timestamps="LogAppendTime",
+    )
+
+
+def facts_spec(pipeline: str, kind: str, *, event: str, partitions: int) -> TopicSpec:
+    """Return the topic of facts of a *kind*; *event* is their type."""
+    return TopicSpec(
+        facts_topic(pipeline, kind), "of the record", event, partitions, 7 * DAY_S, timestamps="LogAppendTime"
     )
 
 

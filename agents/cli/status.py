@@ -18,7 +18,7 @@ from agents.cli.common import (
     print_table,
     stdout,
 )
-from agents.worker import topic_specs
+from agents.pipeline_topics import topic_specs
 from headrace.loading import load_pipeline
 from headrace.pipeline import Pipeline
 from schemas.decisions import Epoch, JournalRecord

@@ -24,8 +24,8 @@ from agents.demo.session import Session, create_topics
 from agents.demo.summary import Summary, summarise
 from agents.demo.views import LINE_INTERVAL_S, View, view_on
 from agents.interrupts import Interrupts, kill_children
+from agents.pipeline_topics import topic_specs
 from agents.supervisor import Supervisor
-from agents.worker import topic_specs
 from headrace import __version__, settings
 from headrace.errors import HeadraceError
 from streams.broker import LocalKafka

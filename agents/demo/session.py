@@ -18,9 +18,9 @@ from agents.demo.panel import Snapshot, WorkerLine
 from agents.demo.recovery import Recovery
 from agents.demo.score import Score
 from agents.demo.views import View
+from agents.pipeline_topics import topic_specs
 from agents.rate import Rate
 from agents.supervisor import Supervisor
-from agents.worker import topic_specs
 from headrace.errors import HeadraceError
 from streams import client, reading, topics
 

@@ -13,10 +13,10 @@ import msgspec
 from rich.console import Console
 
 from agents.interrupts import Interrupts
+from agents.pipeline_topics import topic_specs
 from agents.supervisor import Supervisor, WorkerProcess
 from agents.up.view import LineView, LiveView, View, partitions
 from agents.up.watch import CHECK_INTERVAL_S, Watch
-from agents.worker import topic_specs
 from headrace import __version__
 from headrace.errors import HeadraceError, LocalKafkaError
 from headrace.pipeline import Pipeline

@@ -115,7 +115,12 @@ class Line:
         self._open.append(capture)
 
     def end(self, capture: Linked, *, written: bool) -> bool:
-        """Let the next snapshot add to *capture*, if it is written and nothing newer is; return whether."""
+        """Let the next snapshot add to *capture*, if it is written and nothing newer is; return whether.
+
+        One that did not begin here changes nothing.
+        """
+        if capture not in self._open:
+            return False
         self._open.remove(capture)
         link = capture.link
         is_newest = written and (self.written is None or link.next_offset >= self.written.next_offset)

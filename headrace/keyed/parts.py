@@ -40,13 +40,18 @@ class PartsCapture(ABC):
     """
 
     def __init__(
-        self, owner: Owner, *, plan: Plan, head: Mapping[str, Any], clock: Callable[[], float]
+        self,
+        owner: Owner,
+        *,
+        plan: Plan,
+        head: Mapping[str, Any],
+        clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._owner = owner
         self._plan = plan
         self._head = head
         self._clock = clock
-        self._entries: list[Any] = []
+        self._unpacked: list[Any] = []
         self._size_bytes = 0
         self._parts: list[bytes] = []
         self._fault: SnapshotError | None = None
@@ -109,7 +114,7 @@ class PartsCapture(ABC):
             self._is_closed = True
             self._drop()
             self._parts.clear()
-            self._entries.clear()
+            self._unpacked.clear()
             self._owner.closed(self, written=written)
 
     def supersede(self) -> None:
@@ -118,16 +123,16 @@ class PartsCapture(ABC):
         self.close(written=False)
 
     def _write(self, entry: Any, size_bytes: int) -> None:
-        self._entries.append(entry)
+        self._unpacked.append(entry)
         self._n_written += 1
         self._size_bytes += size_bytes
         if self._size_bytes >= PART_BYTES:
             self._pack()
 
     def _pack(self) -> None:
-        if self._entries:
-            self._parts.append(packed(self._entries))
-            self._entries, self._size_bytes = [], 0
+        if self._unpacked:
+            self._parts.append(packed(self._unpacked))
+            self._unpacked, self._size_bytes = [], 0
 
     def _fail(self, fault: SnapshotError) -> None:
         self._fault = fault
