@@ -123,6 +123,8 @@ class IntakeCluster(Cluster):
     def __init__(self, seed: int, scheme: Scheme, loop: SimLoop, *, keep_trace: bool = False) -> None:
         plan, self.n_log = plan_of(seed)
         self.scheme = scheme
+        if not scheme.loses_batches:
+            plan.error_rate = 0.0
         self.log: list[list[bytes]] = [[] for _ in range(self.n_log)]
         self.dead: list[bytes] = []
         super().__init__(plan, loop, kit=TinyKit(plan), keep_trace=keep_trace)
