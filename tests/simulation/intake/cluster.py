@@ -15,7 +15,7 @@ from headrace.intake import InletCounts, LogSource, Router
 from schemas import Event, Limits
 from streams.intake import LogOutbox
 from streams.topics import log_topic
-from tests.simulation.cluster import Cluster
+from tests.simulation.cluster import HARM_STEPS, Cluster
 from tests.simulation.intake import oracle
 from tests.simulation.intake.scheme import Restart, Scheme
 from tests.simulation.kafka import Transaction
@@ -28,6 +28,7 @@ from tests.simulation.process import Process
 from tests.simulation.tiny import TinyKit
 
 KEYS = (b"a", b"b", b"c", b"d", b"e", b"f")
+STEPS_AFTER_HARM = 40
 FAULTS = ("rebalance", "start", "stop", "crash", "crash", "pause", "nap", "nap", "wake", "isolate", "astray")
 
 
@@ -61,10 +62,10 @@ def plan_of(seed: int) -> tuple[Plan, int]:
         events=events,
         n_commands=0,
         faults=FAULTS,
-        fault_rate=(0.05, 0.1, 0.2)[int(rng.random() * 3)],
+        fault_rate=(0.1, 0.2, 0.3)[int(rng.random() * 3)],
         max_faults=2 + int(rng.random() * 8),
         has_lease=rng.random() < 0.25,
-        error_rate=(0.0, 0.0, 0.03, 0.1)[int(rng.random() * 4)],
+        error_rate=(0.0, 0.03, 0.1, 0.2)[int(rng.random() * 4)],
     ), 1 + int(rng.random() * 3)
 
 
@@ -122,6 +123,8 @@ class IntakeCluster(Cluster):
     def __init__(self, seed: int, scheme: Scheme, loop: SimLoop, *, keep_trace: bool = False) -> None:
         plan, self.n_log = plan_of(seed)
         self.scheme = scheme
+        if not scheme.loses_batches:
+            plan.error_rate = 0.0
         self.log: list[list[bytes]] = [[] for _ in range(self.n_log)]
         self.dead: list[bytes] = []
         super().__init__(plan, loop, kit=TinyKit(plan), keep_trace=keep_trace)
@@ -155,6 +158,22 @@ class IntakeCluster(Cluster):
             self._stop()
         if not self.is_over:
             oracle.check(self)
+
+    def _harm(self) -> None:
+        """Let records come and faults strike until all have, and a little longer."""
+        left = STEPS_AFTER_HARM
+        for _ in range(HARM_STEPS):
+            self._provoke()
+            self.faults.keep_agenda()
+            is_busy = self.world.step()
+            left -= not self._events and not self._faults_left
+            if self.is_over or left <= 0 or (not self._events and not is_busy):
+                return
+
+    @property
+    def _produce_rate(self) -> float:
+        """How soon the next record comes: soon, for nothing else is waited for."""
+        return (0.2, 0.4, 0.6)[self.plan.seed % 3]
 
     @property
     def is_done(self) -> bool:

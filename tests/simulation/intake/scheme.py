@@ -36,7 +36,8 @@ class Scheme:
     """How intake says what may be folded, and how the fold decides.
 
     ``place`` makes the function that says what a record comes after, ``None``: the real one. ``forgets`` is
-    whether snapshots of the fold leave out what was seen. ``base`` is the first offset of sources.
+    whether snapshots of the fold leave out what was seen. Without ``loses_batches`` only crashes and zombies
+    do harm. ``base`` is the first offset of sources.
     """
 
     place: Callable[[Restart, int], Place] | None = None
@@ -44,6 +45,7 @@ class Scheme:
     partitions: type[IntakePartitions] = IntakePartitions
     producer: type[ExpiringProducer] = ExpiringProducer
     forgets: bool = False
+    loses_batches: bool = True
     base: int | None = None
 
     def inlet(self, router: Router, restart: Restart) -> Inlet:
@@ -158,6 +160,7 @@ RIGHT = Scheme()
 WRONG: Mapping[str, Scheme] = {
     # The issue's own: a number that grows per source partition, and the highest offset.
     "incarnation": Scheme(place=_incarnation, seen=Incarnations, base=1000),
+    "incarnation_of_zombies": Scheme(place=_incarnation, seen=Incarnations, base=1000, loses_batches=False),
     "highest_only": Scheme(seen=HighestOnly),
     "fold_everything": Scheme(seen=Never),
     "one_per_topic": Scheme(seen=OnePerTopic),
