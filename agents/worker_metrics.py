@@ -58,8 +58,9 @@ class WorkerMetrics:
             self._outcomes["replayed"].inc(len(records))
             return
         self._age.observe(max(0.0, time.time() - timestamp_s))
-        self._outcomes["both"].inc(counts.learned)
-        self._outcomes["predicted"].inc(counts.predicted - counts.learned)
+        at_once = counts.learned - counts.late
+        self._outcomes["both"].inc(at_once)
+        self._outcomes["predicted"].inc(counts.predicted - at_once)
         self._outcomes["filtered"].inc(counts.filtered)
         self._outcomes["other"].inc(counts.others)
         for reason, n in counts.dead.items():

@@ -45,12 +45,13 @@ Tell: TypeAlias = Callable[[str, str, bytes | None, bytes, Record], None]
 class Counts:
     """What the fold did since it was asked last; one object per chunk keeps the hot path free of metrics."""
 
-    __slots__ = ("dead", "evicted", "failures", "filtered", "learned", "others", "predicted")
+    __slots__ = ("dead", "evicted", "failures", "filtered", "late", "learned", "others", "predicted")
 
     def __init__(self) -> None:
         self.predicted = 0
         self.evicted = 0
         self.learned = 0
+        self.late = 0  # of those learned, the ones that were answered before
         self.filtered = 0
         self.others = 0
         self.dead: dict[str, int] = {}

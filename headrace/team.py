@@ -51,6 +51,7 @@ class Team:
                 reported(name, "learn", error, counts)
         self.step += 1
         counts.learned += 1
+        counts.late += 1
 
     def _one(self, x: dict[Any, Any], y: Any, counts: Counts) -> tuple[Answer, None]:
         """Test, then learn; as `_several`, less what only several need."""
