@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from headrace.errors import DeclarationError, HeadraceError
+    from headrace.event_time import EventTime
     from headrace.models.combine import First, Mean, Vote
     from headrace.pipeline import Pipeline, Topic
     from schemas.events import Event, Limits
@@ -16,6 +17,7 @@ __version__ = "0.1.0"
 __all__ = [
     "DeclarationError",
     "Event",
+    "EventTime",
     "First",
     "HeadraceError",
     "Limits",
@@ -30,6 +32,7 @@ _HOME = {
     "DeclarationError": "headrace.errors",
     "HeadraceError": "headrace.errors",
     "Event": "schemas.events",
+    "EventTime": "headrace.event_time",
     "Limits": "schemas.events",
     "First": "headrace.models.combine",
     "Mean": "headrace.models.combine",
