@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from headrace.errors import DeclarationError, HeadraceError
     from headrace.event_time import EventTime
+    from headrace.features.lookup import Lookup
+    from headrace.features.window import Window
     from headrace.models.combine import First, Mean, Vote
     from headrace.pipeline import Pipeline, Topic
     from schemas.events import Event, Limits
@@ -21,10 +23,12 @@ __all__ = [
     "First",
     "HeadraceError",
     "Limits",
+    "Lookup",
     "Mean",
     "Pipeline",
     "Topic",
     "Vote",
+    "Window",
 ]
 
 # Looked up at first use: a command that only lists topics must not wait for river to be imported.
@@ -33,6 +37,8 @@ _HOME = {
     "HeadraceError": "headrace.errors",
     "Event": "schemas.events",
     "EventTime": "headrace.event_time",
+    "Lookup": "headrace.features.lookup",
+    "Window": "headrace.features.window",
     "Limits": "schemas.events",
     "First": "headrace.models.combine",
     "Mean": "headrace.models.combine",
