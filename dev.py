@@ -10,6 +10,7 @@ Further arguments go to `headrace demo`, `headrace bench`, the soak (tools/READM
 """
 
 import hashlib
+import json
 import os
 import shutil
 import signal
@@ -21,6 +22,8 @@ ROOT = Path(__file__).resolve().parent
 VENV = ROOT / ".venv"
 CHECKS = ("ruff check .", "ruff format --check .", "mypy", "lint-imports", "deptry .")
 FULL = ["-n", "2", "--dist", "loadfile"]  # a third would starve the chaos lane of two cores
+ALONE = ["--last-failed", "--last-failed-no-failures", "none"]
+MOST_ALONE = 3  # more that fail are no accident
 FAST = ["-m", "not broker and not slow", "tests/unit", "tests/contract"]
 USAGE = 2
 
@@ -66,6 +69,24 @@ def prepare() -> int:
     return code
 
 
+def test_alone(arguments: list) -> int:
+    """Run what failed once more with nothing beside it: tests of real processes can starve on a busy machine."""
+    failed = last_failed()
+    if not 0 < len(failed) <= MOST_ALONE:
+        return 1
+    say("again, alone: " + " ".join(["pytest"] + ALONE + arguments))
+    code = run(str(VENV / "bin/pytest"), *ALONE, *arguments)
+    if code == 0:
+        say("passed only when run alone, look into it: " + ", ".join(failed))
+    return code
+
+
+def last_failed() -> list:
+    """Return the names of the tests that failed, as pytest notes them."""
+    notes = ROOT / ".pytest_cache/v/cache/lastfailed"
+    return sorted(json.loads(notes.read_text())) if notes.exists() else []
+
+
 def test(arguments: list) -> int:
     """Run the checks in turn, up to the first that fails."""
     fast = arguments[:1] == ["--fast"]
@@ -73,6 +94,8 @@ def test(arguments: list) -> int:
     for name, *options in [check.split() for check in CHECKS] + [pytest]:
         say(" ".join([name] + options))
         code = run(str(VENV / "bin" / name), *options)
+        if code == 1 and name == "pytest" and not fast:
+            code = test_alone(arguments)
         if code:
             say("{} failed, exit code {}".format(name, code))
             return code

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from contextlib import suppress
 
 from headrace import metrics
+from headrace.event_time import EventClock
 from headrace.fold import Counts, Fold, Record
 
 
@@ -43,6 +44,8 @@ class WorkerMetrics:
         if fold.keys_held is not None:
             metrics.keys_held.labels(self._pipeline, str(fold.partition)).set(fold.keys_held)
             metrics.keys_evicted.labels(self._pipeline).inc(counts.evicted)
+        if fold.clock is not None:
+            self._event_time(fold.clock, str(fold.partition))
         for (model, verb), n in counts.failures.items():
             metrics.model_errors.labels(self._pipeline, model, verb).inc(n)
         if replayed:
@@ -55,6 +58,12 @@ class WorkerMetrics:
         for reason, n in counts.dead.items():
             self._outcomes["dead"].inc(n)
             metrics.dead_letters.labels(self._pipeline, reason).inc(n)
+
+    def _event_time(self, clock: EventClock, partition: str) -> None:
+        if clock.n:
+            metrics.event_time.labels(self._pipeline, partition).set(clock.now_s)
+        metrics.odd_times.labels(self._pipeline, partition).set(clock.odd)
+        metrics.late_events.labels(self._pipeline, partition).set(clock.late)
 
     def partition(self, partition: int, *, lag: int, replay: int) -> None:
         """Take in how far a partition is behind, in records."""

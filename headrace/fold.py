@@ -5,8 +5,7 @@ Pure and synchronous: no Kafka, no clock, no chance. The same records give the s
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
-from math import isfinite
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 import msgspec
@@ -14,11 +13,11 @@ import msgspec
 from headrace import failpoints, fold_faults
 from headrace.dead_letters import dead_letter
 from headrace.errors import SnapshotError
-from headrace.fold_state import Capture, WholeCapture, checked_models, whole_state
+from headrace.event_time import EventClock
+from headrace.fold_state import Capture, Part, WholeCapture, checked_models, require_parts, whole_state
+from headrace.joint_capture import JointCapture, parted
 from headrace.keyed.entry import GROUPS, Making, Members, Models
 from headrace.keyed.models import KeyedModels
-from headrace.models import labels
-from headrace.models.combine import Combine
 from headrace.models.digest import digest
 from headrace.models.verbs import binding_of, needs_label
 from headrace.pipeline import Pipeline
@@ -26,7 +25,8 @@ from headrace.record import Counts, Emit, Record
 from headrace.snapshots import pickling
 from headrace.snapshots.allowed import Allowed
 from headrace.snapshots.capture import begin
-from schemas import Answer, Prediction, Refusal, Source, result_id
+from headrace.team import Team
+from schemas import Prediction, Refusal, Source, result_id
 
 STEP = "predict"
 """Name of a pipeline's only step, as result ids carry it."""
@@ -52,8 +52,6 @@ class Fold:
     ----------
     next_offset
         Offset of the next record to fold; records before it are skipped.
-    step
-        Number of events learned so far.
     models
         The models by name; with ``scope="key"`` such as a new key gets.
 
@@ -71,21 +69,23 @@ class Fold:
         self.topic = topic
         self.partition = partition
         self.next_offset = 0
-        self.step = 0
         self.models = fold_faults.seeded_as_asked(pipeline.fresh_models())
         self._bindings = {name: binding_of(model, pipeline.task) for name, model in self.models.items()}
-        self._select(self._bound(self.models))
+        is_supervised = any(needs_label(model) for model in self.models.values())
+        self._team = Team(pipeline.combine, is_supervised=is_supervised)
+        self._team.select(self._bound(self.models))
         self._allowed = allowed
         self._keyed = self._new_keyed() if pipeline.scope == "key" else None
+        self._reader = pipeline.reader()
+        self._parts: dict[str, Part] = {} if self._reader is None else {"reader": self._reader}
         self._expected_s: float | None = None
-        self._is_supervised = any(needs_label(model) for model in self.models.values())
+        self._parts_expected_s: float | None = None
         self._parse = failpoints.wrapped("after_decode", pipeline.decoder().parse, after=True)
-        self._combine: Combine = pipeline.combine
         self._id_prefix = fold_faults.id_prefix(
             result_id(pipeline.name, Source(topic, partition, 0), "")[:-2]
         )
 
-    def step_chunk(  # noqa: PLR0915 - the hot path: a call for each event would cost more than it clears up
+    def step_chunk(  # noqa: C901, PLR0912, PLR0915 - the hot path: calls would cost more than they clear up
         self, records: Iterable[Record], emit: Emit | None = None, dead: Emit | None = None
     ) -> Counts:
         """Fold *records*, in order of offset, and hand each result to *emit*, each dead letter to *dead*.
@@ -97,7 +97,9 @@ class Fold:
         counts, n_predicted, n_evicted = Counts(), 0, self.keys_evicted
         parse, label, id_prefix, keyed = self._parse, self.pipeline.label, self._id_prefix, self._keyed
         key_bytes = self.pipeline.limits.key_bytes
-        work = self._one_model if len(self._members) == 1 else self._several_models
+        team = self._team
+        work = team.work  # the same for every key: they have models of the same names
+        read = None if self._reader is None else self._reader.read
         for record in records:
             offset = record.offset
             if offset < self.next_offset:
@@ -111,12 +113,14 @@ class Fold:
                     if key is not None and len(key) > key_bytes:
                         _refuse_key(key, key_bytes)
                     event_id, x, y = parse(value)
+                    if read is not None:
+                        x = read(x, record.timestamp)
                     if keyed is not None:
-                        self._select(keyed.use(key, offset))
+                        team.select(keyed.use(key, offset))
                 except Refusal as refusal:
                     self._refuse(record, value, refusal, dead, counts)
                 else:
-                    step = self.step
+                    step = team.step
                     final, models = work(x, y, counts)
                     n_predicted += 1
                     if emit is not None:
@@ -140,9 +144,25 @@ class Fold:
 
     def digest(self) -> str:
         """Return a fingerprint of what the results to come depend on: step, models, keys in order of use."""
+        parts = [(name, digest(part.state())) for name, part in self._parts.items()]
         if self._keyed is not None:
-            return digest([self.step, *self._keyed.digests()])
-        return digest([self.step, *((name, digest(model)) for name, model in self.models.items())])
+            return digest([self.step, *self._keyed.digests(), *parts])
+        models = [(name, digest(model)) for name, model in self.models.items()]
+        return digest([self.step, *models, *parts])
+
+    @property
+    def step(self) -> int:
+        """Number of events learned so far."""
+        return self._team.step
+
+    @step.setter
+    def step(self, step: int) -> None:
+        self._team.step = step
+
+    @property
+    def clock(self) -> EventClock | None:
+        """The log's event time, where the pipeline has one."""
+        return None if self._reader is None else self._reader.clock
 
     @property
     def reach(self) -> int:
@@ -165,11 +185,17 @@ class Fold:
         *whole*: so that a restore needs no snapshot before it. *at_once*: the first `advance` does the rest,
         in this process, whatever time it takes.
         """
-        if self._keyed is not None:
-            return self._keyed.capture(self.next_offset, self.step, whole=whole)
-        state = {"step": self.step, "models": self.models}
-        body = begin(state, expected_s=0.0 if at_once else self._expected_s)
-        return WholeCapture(body, self.next_offset, self.step, self._expect)
+        parts = {name: part.state() for name, part in self._parts.items()}
+        if self._keyed is None:
+            state = {"step": self.step, "models": self.models} | ({"parts": parts} if parts else {})
+            body = begin(state, expected_s=0.0 if at_once else self._expected_s)
+            return WholeCapture(body, self.next_offset, self.step, self._expect)
+        keyed = self._keyed.capture(self.next_offset, self.step, whole=whole)
+        if not parts:
+            return keyed
+        body = begin(parts, expected_s=0.0 if at_once else self._parts_expected_s)
+        beside = WholeCapture(body, self.next_offset, self.step, self._expect_parts)
+        return JointCapture(keyed, {"parts": beside})
 
     def restore(self, next_offset: int, states: Sequence[Any]) -> None:
         """Become the state at *next_offset* that the unpickled bodies *states*, oldest first, say.
@@ -191,14 +217,32 @@ class Fold:
         if not states:
             raise SnapshotError("state", "there is no snapshot to take models from")
         if self._keyed is not None:
-            keyed = self._new_keyed()
-            step = keyed.restore(states, next_offset, goes_on=goes_on)
-            self._keyed = keyed
-            return step
+            return self._take_over_keyed(states, next_offset, goes_on=goes_on)
         state = whole_state(states, self.models)
-        self._select(self._bound(state.models))
+        require_parts(state.parts, self._parts)
+        members = self._bound(state.models)
+        if goes_on:
+            self._restore_parts(state.parts)
+        self._team.select(members)
         self.models = state.models
         return state.step
+
+    def _take_over_keyed(self, states: Sequence[Any], next_offset: int, *, goes_on: bool) -> int:
+        parts: Any = {}
+        if self._parts:
+            joint = parted(states, self._allowed or Allowed())
+            states, parts = joint["main"], joint.get("parts", [{}])[-1]
+        require_parts(parts, self._parts)
+        keyed = self._new_keyed()
+        step = keyed.restore(states, next_offset, goes_on=goes_on)
+        if goes_on:
+            self._restore_parts(parts)
+        self._keyed = keyed
+        return step
+
+    def _restore_parts(self, states: Mapping[str, Any]) -> None:
+        for name, part in self._parts.items():
+            part.restore(states[name])
 
     def _new_keyed(self) -> KeyedModels:
         allowed = self._allowed or Allowed()
@@ -212,56 +256,11 @@ class Fold:
         members = [(name, bind(models[name])) for name, bind in self._bindings.items()]
         return fold_faults.with_faults(members)
 
-    def _select(self, members: Members) -> None:
-        """Let the next event be for *members*."""
-        self._members = members
-        self._answer, self._learn = members[0][1]
-
     def _expect(self, cost_s: float) -> None:
         self._expected_s = cost_s
 
-    def _one_model(self, x: dict[Any, Any], y: Any, counts: Counts) -> tuple[Answer, None]:
-        """Test, then learn; as `_several_models`, less what only several need."""
-        try:
-            answer = self._answer(x, y)
-        except Exception as error:  # noqa: BLE001 - a model's fault is neither the record's nor ours
-            answer = Answer(error=_reported(self._members[0][0], "predict", error, counts))
-        if y is not None or not self._is_supervised:
-            try:
-                self._learn(x, y)
-            except Exception as error:  # noqa: BLE001 - as above
-                answer.error = _reported(self._members[0][0], "learn", error, counts)
-            self.step += 1
-            counts.learned += 1
-        return answer, None
-
-    def _several_models(self, x: dict[Any, Any], y: Any, counts: Counts) -> tuple[Answer, dict[str, Answer]]:
-        """Test all, then let all learn; the fault of one does not harm the others."""
-        answers: dict[str, Answer] = {}
-        for name, verbs in self._members:
-            try:
-                answers[name] = verbs.answer(x, y)
-            except Exception as error:  # noqa: BLE001 - as above
-                answers[name] = Answer(error=_reported(name, "predict", error, counts))
-        final = self._combined(answers, counts)
-        if y is not None or not self._is_supervised:
-            for name, verbs in self._members:
-                try:
-                    verbs.learn(x, y)
-                except Exception as error:  # noqa: BLE001 - as above
-                    answers[name].error = _reported(name, "learn", error, counts)
-            self.step += 1
-            counts.learned += 1
-        return final, answers
-
-    def _combined(self, answers: dict[str, Answer], counts: Counts) -> Answer:
-        """Return the answer of those that have one; `combine` may be a user's own, and be wrong."""
-        try:
-            final = self._combine({name: a for name, a in answers.items() if a.error is None})
-            _require_publishable(final)
-        except Exception as error:  # noqa: BLE001 - as above
-            return Answer(error=_reported("combine", "predict", error, counts))
-        return final
+    def _expect_parts(self, cost_s: float) -> None:
+        self._parts_expected_s = cost_s
 
     def _refuse(
         self, record: Record, value: bytes, refusal: Refusal, dead: Emit | None, counts: Counts
@@ -279,15 +278,3 @@ class Fold:
 
 def _refuse_key(key: bytes, limit: int) -> None:
     raise Refusal("key", f"expected a key of at most {limit} bytes, got {len(key)}")
-
-
-def _require_publishable(answer: Answer) -> None:
-    labels.plain(answer.prediction)
-    numbers = [answer.score, *(answer.probability or {}).values()]
-    if not all(isfinite(n) for n in numbers if n is not None):
-        raise ValueError(f"not a finite number among {numbers}")
-
-
-def _reported(name: str, verb: str, error: Exception, counts: Counts) -> str:
-    counts.failures[name, verb] = counts.failures.get((name, verb), 0) + 1
-    return f"{verb}: {type(error).__name__}: {error}"[:500]

@@ -84,11 +84,41 @@ class WholeCapture:
         self._inner.close(written=written)
 
 
+class Part(Protocol):
+    """What a fold holds beside its models: it goes on where models are rolled back."""
+
+    def state(self) -> Any:
+        """Return what is written down; the part goes on to change it, so it is pickled at once."""
+        ...
+
+    def restore(self, state: Any) -> None:
+        """Go on from what `state` returned, or raise `SnapshotError`."""
+        ...
+
+
 class WholeState(msgspec.Struct, forbid_unknown_fields=True):
     """What a snapshot of one set of models holds."""
 
     step: int
     models: dict[str, Any]
+    parts: dict[str, Any] = {}
+
+
+def require_parts(found: Mapping[str, Any], wanted: Mapping[str, Part]) -> None:
+    """Refuse a state that has other parts.
+
+    Raises
+    ------
+    SnapshotError
+        If it has.
+    """
+    if found.keys() != wanted.keys():
+        raise SnapshotError(
+            "parts",
+            "the snapshot is of another declaration",
+            why=f"expected {', '.join(wanted) or 'models only'}, found {', '.join(found) or 'models only'}",
+            fix="raise the pipeline's version when event time, transform, labels or metrics come or go",
+        )
 
 
 def whole_state(states: Sequence[Any], like: Mapping[str, base.Estimator]) -> WholeState:
@@ -103,7 +133,7 @@ def whole_state(states: Sequence[Any], like: Mapping[str, base.Estimator]) -> Wh
         state = msgspec.convert(states[-1], WholeState)
     except msgspec.ValidationError as error:
         raise SnapshotError("state", "the snapshot holds no models of a fold", why=str(error)) from error
-    return WholeState(state.step, checked_models(state.models, like))
+    return WholeState(state.step, checked_models(state.models, like), state.parts)
 
 
 def checked_models(models: Any, like: Mapping[str, base.Estimator]) -> dict[str, base.Estimator]:

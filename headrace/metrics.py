@@ -161,6 +161,24 @@ last_event = Gauge(
     ["pipeline"],
     registry=registry,
 )
+event_time = Gauge(
+    "headrace_event_time_seconds",
+    "Where the log's event time stands, seconds since 1970, by partition; with a declared time only.",
+    ["pipeline", "partition"],
+    registry=registry,
+)
+odd_times = Gauge(
+    "headrace_odd_times_events",
+    "Events whose time was too far ahead to be believed, since the log began; with a declared time only.",
+    ["pipeline", "partition"],
+    registry=registry,
+)
+late_events = Gauge(
+    "headrace_late_events",
+    "Events that came behind the watermark, since the log began; with a declared time only.",
+    ["pipeline", "partition"],
+    registry=registry,
+)
 model_step = Gauge(
     "headrace_model_step_events",
     "Events learned, by partition.",

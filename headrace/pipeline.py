@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Literal, TypeAlias, get_args
 
 from river import base
 
 from headrace.errors import DeclarationError
+from headrace.features.checks import check_no_windows, check_windows, types_of
 from headrace.models import checks
 from headrace.models.checks import ModelFactory
 from headrace.models.combine import Combine
 from headrace.models.verbs import Task
+from headrace.reader import Reader
 from headrace.topic import Topic, check_fields, check_source, checked_features, checked_name, label_types
 from schemas import EventDecoder, Limits
 
@@ -44,7 +46,10 @@ class Pipeline:
         How several answers become one: `Vote`, `Mean`, `First`. Default: soft vote for classifiers, mean for
         regressors and detectors, first for clusterers.
     features
-        Names of the fields that reach the models. Default: all but id and target.
+        Names of the fields that reach the models. Default: all but id, target and time.
+    transform
+        Factory of a river transformer that all models share: it makes an event's features before it learns
+        them, once for all models.
     limits
         What a record may be at most.
     scope
@@ -71,6 +76,7 @@ class Pipeline:
         target: str | None = None,
         combine: Combine | None = None,
         features: Sequence[str] | None = None,
+        transform: Callable[[], base.Transformer] | None = None,
         limits: Limits | None = None,
         scope: Scope = "partition",
         max_keys: int = MAX_KEYS,
@@ -86,11 +92,13 @@ class Pipeline:
         check_fields(source, target, self.features)
         self.limits = _checked_limits(limits)
         self.decoder()
+        self.transform = checks.checked_transform(transform)
         self.models = checks.named_factories(models)
         samples = checks.sample_models(self.models)
         self.tasks = checks.tasks_of(samples)
         self.task: Task = next(iter(self.tasks.values()))
         kinds = set() if target is None else label_types(source, target)
+        self._check_windows(samples)
         checks.check_target(samples, self.task, target, kinds)
         self.combine: Combine = checks.checked_combine(combine, self.task, samples)
 
@@ -98,6 +106,15 @@ class Pipeline:
     def label(self) -> str:
         """Name and version as results carry them: ``fraud@1``."""
         return f"{self.name}@{self.version}"
+
+    def _check_windows(self, samples: Mapping[str, base.Estimator]) -> None:
+        for name, model in samples.items():
+            check_no_windows(f"models[{name!r}]", model)
+        if self.transform is not None:
+            time = None if self.source.event_time is None else self.source.event_time.field
+            hidden = {"id", self.target, None if time in (self.features or ()) else time}
+            types = types_of(self.source.event_type, hidden, self.features)
+            check_windows("transform", self.transform(), types)
 
     def decoder(self) -> EventDecoder:
         """Return a decoder for the source's events."""
@@ -107,6 +124,7 @@ class Pipeline:
                 target=self.target,
                 features=self.features,
                 limits=self.limits,
+                time=None if self.source.event_time is None else self.source.event_time.field,
             )
         except (TypeError, NameError) as error:
             raise DeclarationError(
@@ -115,6 +133,14 @@ class Pipeline:
                 why=str(error),
                 fix="change the field's type, or leave the field out: unknown fields are ignored",
             ) from error
+
+    def reader(self) -> Reader | None:
+        """Return what takes the time of events and makes their features, if either is declared."""
+        time = self.source.event_time
+        if time is None and self.transform is None:
+            return None
+        keeps_time = time is not None and time.field in (self.features or ())
+        return Reader(time, keeps_time=keeps_time, transform=self.transform)
 
     def fresh_models(self) -> dict[str, base.Estimator]:
         """Return newly built models by name."""

@@ -129,7 +129,18 @@ class Harness:
             If it is of another pipeline, or holds classes that no setting allows.
 
         """
-        self.fold.restore(snapshot.next_offset, [pickling.loads(snapshot.body, self._allowed)])
+        self.fold.restore(snapshot.next_offset, [self.opened(snapshot)])
+
+    def opened(self, snapshot: Snapshot) -> Any:
+        """Return the state in *snapshot* as plain objects, for a look inside.
+
+        Raises
+        ------
+        SnapshotError
+            If it holds classes that no setting allows.
+
+        """
+        return pickling.loads(snapshot.body, self._allowed)
 
     def digest(self) -> str:
         """Return a fingerprint of the models' state; equal histories give equal ones."""

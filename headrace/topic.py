@@ -12,6 +12,7 @@ from typing import Any
 import msgspec
 
 from headrace.errors import DeclarationError
+from headrace.event_time import EventTime
 from schemas.events import is_free
 
 # Kafka's rule for topic names (letters, digits, ., _, -; at most 249), less room for our suffixes.
@@ -35,6 +36,9 @@ class Topic:
         Number of partitions, which is the most workers that can share the work.
     retention_s
         How long Kafka keeps events; recovery needs them at least as long as snapshots are apart.
+    time
+        Field that says when an event happened, in seconds since 1970, or an `EventTime` that says more. It
+        does not reach the models unless ``features`` names it. Default: the record's Kafka timestamp.
 
     """
 
@@ -43,6 +47,12 @@ class Topic:
     key: str | None = None
     partitions: int = 4
     retention_s: float = 7 * 86_400.0
+    time: str | EventTime | None = None
+
+    @property
+    def event_time(self) -> EventTime | None:
+        """How events tell their time; ``None``: by their Kafka timestamp."""
+        return EventTime(self.time) if isinstance(self.time, str) else self.time
 
 
 def checked_name(argument: str, name: object) -> str:
@@ -78,6 +88,28 @@ def check_source(source: object) -> None:
             "source",
             f"partitions must be 1 to 10,000, got {source.partitions!r}",
             fix="partitions=4, or as many workers as may share the work",
+        )
+    _check_time(source)
+
+
+def _check_time(source: Topic) -> None:
+    """Refuse a time that no event can tell."""
+    if not isinstance(source.time, str | EventTime | types.NoneType):
+        raise DeclarationError(
+            "time",
+            f"expected the name of a field or headrace.EventTime, got {type(source.time).__name__}",
+            fix="time='at' with a field of seconds since 1970",
+        )
+    told = source.event_time
+    if told is None:
+        return
+    hints = typing.get_type_hints(source.event_type, include_extras=True)
+    if told.field not in hints or not {*_kinds(hints[told.field])} <= {int, float}:
+        raise DeclarationError(
+            "time",
+            f"{source.event_type.__name__} has no field {told.field!r} that holds a number",
+            why="event time is seconds or milliseconds since 1970",
+            fix=f"{told.field}: float in {source.event_type.__name__}, or another field",
         )
 
 

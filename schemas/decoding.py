@@ -31,6 +31,8 @@ class EventDecoder:
         Name of the field that holds the label, or ``None``.
     features
         Names of the fields that reach the model, or ``None`` for all but id and target.
+    time
+        Name of the field that holds the time of the event; it is among the features in any case.
 
     """
 
@@ -41,9 +43,10 @@ class EventDecoder:
         target: str | None = None,
         features: typing.Sequence[str] | None = None,
         limits: Limits | None = None,
+        time: str | None = None,
     ) -> None:
         self.limits = limits or Limits()
-        wire = wire_type(event_type, self.limits)
+        wire = wire_type(event_type, self.limits, time)
         self._decode = msgspec.json.Decoder(wire).decode
         self._size_bytes = self.limits.size_bytes
         self._target = target
@@ -57,7 +60,9 @@ class EventDecoder:
         # Nothing equals NaN, so one cannot tell whether such a field was given: it counts as absent.
         self._n_fields = len(fields) - sum(d != d for _, d in self._optional)  # noqa: PLR0124
         kept = None if features is None else {*features}
-        self._dropped = [f.name for f in fields if kept is not None and f.name not in {*kept, "id", target}]
+        self._dropped = [
+            f.name for f in fields if kept is not None and f.name not in {*kept, "id", target, time}
+        ]
 
     def parse(self, value: bytes) -> tuple[Any, dict[str, Any], Any]:
         """Return the id, the features in schema order and the label (``None`` if absent).

@@ -34,6 +34,9 @@ class Limits(msgspec.Struct, frozen=True):
     free_features: int = 1_000
 
 
+_TIME_LIMITS = Limits(number_abs=1e15)
+
+
 class Event(msgspec.Struct):
     """Base of every event type: one annotated field per feature, in the order models see them.
 
@@ -52,8 +55,12 @@ class Event(msgspec.Struct):
     id: str
 
 
-def wire_type(event_type: type[msgspec.Struct], limits: Limits) -> type[msgspec.Struct]:
+def wire_type(
+    event_type: type[msgspec.Struct], limits: Limits, time: str | None = None
+) -> type[msgspec.Struct]:
     """Return *event_type* with *limits* written into its fields, so that decoding checks them.
+
+    The field *time* may be greater than other numbers: milliseconds since 1970 are.
 
     Raises
     ------
@@ -66,7 +73,8 @@ def wire_type(event_type: type[msgspec.Struct], limits: Limits) -> type[msgspec.
     for field in msgspec.structs.fields(event_type):
         if field.encode_name != field.name:
             raise TypeError(f"field {field.name!r} is renamed; headrace needs the name as it is")
-        bounded = _bounded(hints[field.name], limits, field.name)
+        bounds = _TIME_LIMITS if field.name == time else limits
+        bounded = _bounded(hints[field.name], bounds, field.name)
         default = field.default
         if field.default_factory is not msgspec.NODEFAULT:
             default = msgspec.field(default_factory=field.default_factory)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import typing
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 
 import msgspec
 from river import base, compose
@@ -21,11 +21,19 @@ Types: typing.TypeAlias = Mapping[str, set[type]]
 
 
 def types_of(
-    event_type: type[msgspec.Struct], target: str | None, features: Iterable[str] | None
+    event_type: type[msgspec.Struct], hidden: Collection[str | None], features: Iterable[str] | None
 ) -> dict[str, set[type]] | None:
-    """Return the types of the fields that reach a model; ``None`` if there are free features among them."""
+    """Return the types of the fields that reach a model; ``None`` if there are free features among them.
+
+    Parameters
+    ----------
+    hidden
+        Fields that do not: id, target, time.
+    features
+        Those that the user named, if so.
+    """
     hints = typing.get_type_hints(event_type, include_extras=True)
-    wanted = set(event_type.__struct_fields__ if features is None else features) - {"id", target}
+    wanted = set(event_type.__struct_fields__ if features is None else features) - {*hidden}
     if any(is_free(hints[name]) for name in wanted):
         return None
     return {name: types_in(hints[name]) for name in event_type.__struct_fields__ if name in wanted}
@@ -70,6 +78,24 @@ def check_windows(argument: str, model: base.Estimator, types: Types | None) -> 
     if types is not None:
         for window in _first_of(model):
             _check_fields(argument, window, types)
+
+
+def check_no_windows(argument: str, model: base.Estimator) -> None:
+    """Refuse a model with windows: they belong into the transformer that all models share.
+
+    Raises
+    ------
+    DeclarationError
+        If there is one.
+    """
+    for _, part in inspection.parts(model):
+        if isinstance(part, Window):
+            raise DeclarationError(
+                argument,
+                f"the window {part.feature!r} is in a model",
+                why="features are made once, when the event comes; a model learns when the label comes",
+                fix=f"transform=lambda: Window({part.on!r}, ...) + compose.Select(...)",
+            )
 
 
 def _first_of(model: object) -> Iterable[Window]:

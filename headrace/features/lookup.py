@@ -5,12 +5,12 @@ from __future__ import annotations
 import re
 import typing
 from dataclasses import dataclass
-from typing import Any, Literal, TypeAlias, get_args
+from typing import Any, Literal, TypeAlias
 
 import msgspec
 
 from headrace.errors import DeclarationError
-from headrace.event_time import Unit
+from headrace.event_time import EventTime
 from headrace.topic import Topic, checked_name, types_in
 from schemas.events import is_free
 
@@ -46,9 +46,8 @@ class Lookup:
         So many rows are held, each version of a row counted; one more, and the key whose last update is the
         longest ago is forgotten.
     as_of
-        Field of the row that says from when on it holds. Default: the Kafka timestamp of the update.
-    unit
-        Of *as_of*: ``"s"`` or ``"ms"``.
+        Field of the row that says from when on it holds, in seconds since 1970, or an `EventTime` that says
+        its unit. Default: what the topic says of its time, else the Kafka timestamp of the update.
 
     Raises
     ------
@@ -73,15 +72,16 @@ class Lookup:
     prefix: str | None = None
     missing: Missing = "none"
     max_rows: int = MAX_ROWS
-    as_of: str | None = None
-    unit: Unit = "s"
+    as_of: str | EventTime | None = None
 
     def __post_init__(self) -> None:
         _check_topic(self.topic)
+        if not isinstance(self.as_of, str | EventTime | None):
+            raise DeclarationError("as_of", f"expected a field, got {self.as_of!r}", fix="as_of='time'")
         known = self.topic.event_type.__struct_fields__
         wanted = [("key", name) for name in self.keys]
         wanted += [("fields", name) for name in _names("fields", self.fields or ())]
-        wanted += [] if self.as_of is None else [("as_of", self.as_of)]
+        wanted += [] if self.time is None else [("as_of", self.time.field)]
         for argument, name in wanted:
             if name not in known:
                 raise DeclarationError(
@@ -102,17 +102,15 @@ class Lookup:
 
     def _check_options(self) -> None:
         hints = typing.get_type_hints(self.topic.event_type, include_extras=True)
-        if self.as_of is not None and not types_in(hints[self.as_of]) <= {int, float}:
+        if self.time is not None and not types_in(hints[self.time.field]) <= {int, float}:
             raise DeclarationError(
-                "as_of", f"{self.as_of!r} is no number", fix="a field with seconds, or with unit='ms'"
+                "as_of", f"{self.time.field!r} is no number", fix="name a field with seconds since 1970"
             )
         for name in (*self.keys, *self.row_fields):
             if is_free(hints[name]):
                 raise DeclarationError(
                     "fields", f"{name!r} holds free features", fix="name fields of one value"
                 )
-        if self.unit not in get_args(Unit):
-            raise DeclarationError("unit", f"expected 's' or 'ms', got {self.unit!r}", fix="unit='s'")
         if self.prefix is not None and not (isinstance(self.prefix, str) and _PREFIX.fullmatch(self.prefix)):
             raise DeclarationError(
                 "prefix", f"expected the start of a name, got {self.prefix!r}", fix="prefix='row_'"
@@ -146,7 +144,7 @@ class Lookup:
         return tuple(
             name
             for name in self.topic.event_type.__struct_fields__
-            if name not in self.keys and name != self.as_of
+            if name not in self.keys and (self.time is None or name != self.time.field)
         )
 
     @property
@@ -155,9 +153,10 @@ class Lookup:
         return tuple((self.prefix or "") + name for name in self.row_fields)
 
     @property
-    def per_s(self) -> float:
-        """How many units of *as_of* a second has."""
-        return 1.0 if self.unit == "s" else 1000.0
+    def time(self) -> EventTime | None:
+        """How rows tell from when on they hold; ``None``: by their Kafka timestamp."""
+        given = self.topic.event_time if self.as_of is None else self.as_of
+        return EventTime(given) if isinstance(given, str) else given
 
     def types(self) -> dict[str, set[type]]:
         """Return which of bool, int, float and str each joined field may hold, by its name in the event."""

@@ -39,10 +39,11 @@ class RowReader:
 
     def __init__(self, lookup: Lookup, limits: Limits | None = None) -> None:
         self._lookup = lookup
+        self._time = lookup.time
         self._limits = limits or Limits()
         row_type = lookup.topic.event_type
         try:
-            wire = wire_type(row_type, self._limits)
+            wire = wire_type(row_type, self._limits, None if self._time is None else self._time.field)
         except (TypeError, NameError) as error:
             raise DeclarationError(
                 "topic",
@@ -64,7 +65,7 @@ class RowReader:
         Refusal
             If it is no valid row; the table is as before.
         """
-        lookup = self._lookup
+        lookup, time = self._lookup, self._time
         if len(value) > self._limits.size_bytes:
             raise Refusal("size", f"expected at most {self._limits.size_bytes} bytes, got {len(value)}")
         try:
@@ -75,10 +76,10 @@ class RowReader:
         if key is None or (key.__class__ is tuple and None in key):
             name = next(name for name in lookup.keys if getattr(found, name) is None)
             raise Refusal("type", "expected a value: it names the row, got null", f"$.{name}")
-        time = None if lookup.as_of is None else getattr(found, lookup.as_of)
-        return Update(
-            key, None if time is None else time / lookup.per_s, (row,) if self._is_one_field else row
-        )
+        time_s = None
+        if time is not None and (told := getattr(found, time.field)) is not None:
+            time_s = told / time.per_s
+        return Update(key, time_s, (row,) if self._is_one_field else row)
 
     def deletion(self, key: bytes | None) -> Update:
         """Return the deletion of the row that a tombstone's *key* names: text, or the digits of a number.

@@ -59,6 +59,48 @@ def sample_models(factories: Mapping[str, ModelFactory]) -> dict[str, base.Estim
     return {name: models[0] for name, models in built.items()}
 
 
+def checked_transform(transform: Any) -> Callable[[], base.Transformer] | None:
+    """Return *transform*, a factory of transformers that can be replayed exactly, or ``None``.
+
+    Raises
+    ------
+    DeclarationError
+        If it is none.
+    """
+    if transform is None:
+        return None
+    if isinstance(transform, base.Base) or not callable(transform):
+        raise _no_factory("transform", transform)
+    try:
+        made = transform(), transform()
+    except Exception as error:
+        raise DeclarationError(
+            "transform",
+            f"the factory raised {type(error).__name__}: {error}",
+            fix="make the factory return a river transformer",
+        ) from error
+    for one in made:
+        if not (hasattr(one, "transform_one") and hasattr(one, "learn_one")) or task_of(one) is not None:
+            raise DeclarationError(
+                "transform",
+                f"{type(one).__name__} is no transformer",
+                why="it makes the features; models learn from them",
+                fix="transform=lambda: preprocessing.StandardScaler()",
+            )
+        if needs_label(one):
+            raise DeclarationError(
+                "transform",
+                f"{type(one).__name__} learns from labels, which come after the features are made",
+                fix="put it before the model, in the factory of the model: TargetAgg(...) | model",
+            )
+    owners: dict[int, str] = {}
+    for one in made:
+        _check_not_shared("transform", one, owners)
+    _check_reproducible("transform", *made)
+    found: Callable[[], base.Transformer] = transform
+    return found
+
+
 def tasks_of(models: Mapping[str, base.Estimator]) -> dict[str, Task]:
     """Return the task of each model; they must agree."""
     tasks = {name: task for name, model in models.items() if (task := task_of(model)) is not None}

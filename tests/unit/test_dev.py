@@ -10,6 +10,7 @@ import subprocess
 import sys
 from pathlib import Path
 from types import ModuleType
+from typing import Any
 
 import pytest
 
@@ -148,6 +149,58 @@ def test_first_failing_check_stops_the_rest_and_is_named(
     assert code == 3
     assert capsys.readouterr().err.endswith("dev: mypy failed, exit code 3\n")
     assert len(called(dev)) == 3
+
+
+FAILS_ONCE = """
+if [ -e failed-before ]; then exit {second}; fi
+touch failed-before
+mkdir -p .pytest_cache/v/cache
+echo '{{"tests/a.py::test_one": true{more}}}' >.pytest_cache/v/cache/lastfailed
+exit {first}
+"""
+
+
+def failing(dev: ModuleType, *, first: int = 1, second: int = 0, more: str = "") -> None:
+    """Let all checks pass but pytest, which fails the first time."""
+    for name in ("ruff", "mypy", "lint-imports", "deptry"):
+        program(dev, name, "exit 0")
+    program(dev, "pytest", FAILS_ONCE.format(first=first, second=second, more=more))
+
+
+def test_what_failed_beside_others_runs_again_alone_and_is_named(
+    dev: ModuleType, capsys: pytest.CaptureFixture[str]
+) -> None:
+    failing(dev)
+
+    code = dev.main(["test", "-v"])
+
+    said = capsys.readouterr().err
+    assert code == 0
+    assert "dev: passed only when run alone, look into it: tests/a.py::test_one\n" in said
+    assert called(dev)[-1] == "pytest --last-failed --last-failed-no-failures none -v seed=0"
+
+
+def test_what_fails_twice_is_a_failure(dev: ModuleType, capsys: pytest.CaptureFixture[str]) -> None:
+    failing(dev, second=1)
+
+    assert dev.main(["test"]) == 1
+    assert "passed" not in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("arguments", "how"),
+    [
+        ([], {"more": "".join(f', "tests/a.py::test_{n}": true' for n in "abc")}),
+        ([], {"first": 2}),
+        (["--fast"], {}),
+    ],
+    ids=["too many", "pytest was interrupted", "fast"],
+)
+def test_there_is_no_second_run(dev: ModuleType, arguments: list[str], how: dict[str, Any]) -> None:
+    failing(dev, **how)
+
+    assert dev.main(["test", *arguments]) == how.get("first", 1)
+    assert len([call for call in called(dev) if call.startswith("pytest")]) == 1
 
 
 def test_death_by_signal_is_a_failure(dev: ModuleType) -> None:

@@ -7,7 +7,7 @@ from typing import Any, Literal
 import msgspec
 import pytest
 
-from headrace import DeclarationError, Event, Limits, Lookup, Topic
+from headrace import DeclarationError, Event, EventTime, Limits, Lookup, Topic
 from headrace.features.lookup_checks import check_lookups
 from headrace.features.rows import RowReader, Update
 from schemas import Refusal
@@ -70,7 +70,8 @@ def test_all_fields_join_but_those_that_name_the_row_and_say_when():
         ("fields", {"topic": Topic("odd", Odd), "fields": ["free"], "as_of": None}),
         ("as_of", {"as_of": "time"}),
         ("as_of", {"as_of": "sky"}),
-        ("unit", {"unit": "us"}),
+        ("as_of", {"as_of": 5}),
+        ("as_of", {"topic": Topic("weather", Weather, time="time"), "as_of": None}),
         ("prefix", {"prefix": "1 x"}),
         ("missing", {"missing": "drop"}),
         ("missing", {"missing": None}),
@@ -120,7 +121,8 @@ def test_an_update_is_read():
     read = RowReader(weather())
     value = b'{"airport": "jfk", "at": 12.5, "wind": 3, "more": [1]}'
     assert read.parse(value) == Update("jfk", 12.5, (3.0, "clear"))
-    assert RowReader(weather(unit="ms")).parse(value).time_s == 0.0125
+    assert RowReader(weather(as_of=EventTime("at", unit="ms"))).parse(value).time_s == 0.0125
+    assert RowReader(weather(topic=Topic("w", Weather, time="at"), as_of=None)).parse(value).time_s == 12.5
     assert RowReader(weather(as_of=None)).parse(value) == Update("jfk", None, (12.5, 3.0, "clear"))
     both = RowReader(weather(key=["airport", "sky"], on=["origin", "dest"]))
     assert both.parse(value) == Update(("jfk", "clear"), 12.5, (3.0,))

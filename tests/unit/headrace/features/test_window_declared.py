@@ -23,7 +23,7 @@ class Free(Event):
     values: dict[str, float]
 
 
-TYPES = types_of(Payment, "is_fraud", None)
+TYPES = types_of(Payment, {"id", "is_fraud"}, None)
 
 
 @pytest.mark.parametrize(
@@ -101,6 +101,6 @@ def test_others_are_taken(right: Any):
 
 
 def test_with_free_features_any_field_may_come():
-    assert types_of(Free, None, None) is None
+    assert types_of(Free, {"id"}, None) is None
     check_windows("models", model(Window("whatever")), None)
-    assert types_of(Payment, "is_fraud", ["amount"]) == {"amount": {float}}
+    assert types_of(Payment, {"id", "is_fraud"}, ["amount"]) == {"amount": {float}}

@@ -1,0 +1,89 @@
+"""Several captures at one offset as one snapshot: what is written whole beside what is written in turns."""
+
+from __future__ import annotations
+
+import zlib
+from collections.abc import Mapping, Sequence
+from typing import Any, Protocol
+
+import msgspec
+
+from headrace.errors import SnapshotError
+from headrace.fold_state import Capture
+from headrace.snapshots import pickling
+from headrace.snapshots.allowed import Allowed
+
+
+class Inner(Protocol):
+    """What a joint capture holds: a `headrace.snapshots.capture.BodyCapture` or more."""
+
+    @property
+    def cost_s(self) -> float:
+        """Seconds of processor time so far."""
+        ...
+
+    def advance(self, budget_s: float) -> bool:
+        """Work for about *budget_s*; return whether all is done."""
+        ...
+
+    def body(self) -> bytes:
+        """Return the bytes, once all is done."""
+        ...
+
+    def close(self, *, written: bool) -> None:
+        """End."""
+        ...
+
+
+class JointCapture:
+    """A capture that is done when all of its parts are.
+
+    Parameters
+    ----------
+    main
+        Says offset, step, and how many snapshots before this one a restore needs.
+    others
+        Captures begun at the same offset, by name.
+    """
+
+    def __init__(self, main: Capture, others: Mapping[str, Inner]) -> None:
+        self._inner: dict[str, Inner] = {"main": main, **others}
+        self.next_offset, self.step, self.reaches_back = main.next_offset, main.step, main.reaches_back
+
+    @property
+    def cost_s(self) -> float:
+        """Seconds of processor time it has taken so far."""
+        return sum(inner.cost_s for inner in self._inner.values())
+
+    def advance(self, budget_s: float) -> bool:
+        """Work for about *budget_s*; return whether all is done."""
+        share_s = budget_s / len(self._inner)
+        return all([inner.advance(share_s) for inner in self._inner.values()])  # noqa: C419 - each has its turn
+
+    def body(self) -> bytes:
+        """Return the bytes, once all is done."""
+        bodies = {name: inner.body() for name, inner in self._inner.items()}
+        return zlib.compress(pickling.pickled(bodies), 0)  # they are compressed already
+
+    def close(self, *, written: bool) -> None:
+        """End; after one that was *written*, the next may hold only what has changed since."""
+        for inner in self._inner.values():
+            inner.close(written=written)
+
+
+def parted(states: Sequence[Any], allowed: Allowed) -> dict[str, list[Any]]:
+    """Return, for each name, the states in the bodies that `JointCapture` wrote, oldest first.
+
+    Raises
+    ------
+    SnapshotError
+        If they are no such bodies.
+    """
+    try:
+        joints = [msgspec.convert(state, dict[str, bytes], builtin_types=(bytes,)) for state in states]
+    except msgspec.ValidationError as error:
+        raise SnapshotError("state", "the snapshot has no parts", why=str(error)) from error
+    newest = joints[-1]
+    if any(joint.keys() != newest.keys() for joint in joints) or "main" not in newest:
+        raise SnapshotError("state", f"the snapshots have other parts than {', '.join(newest)}")
+    return {name: [pickling.loads(joint[name], allowed) for joint in joints] for name in newest}

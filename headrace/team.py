@@ -1,0 +1,97 @@
+"""The models that answer one event and learn from it: the fault of one does not harm the others."""
+
+from __future__ import annotations
+
+from math import isfinite
+from typing import Any
+
+from headrace.keyed.entry import Members
+from headrace.models import labels
+from headrace.models.combine import Combine
+from headrace.record import Counts
+from schemas import Answer
+
+
+class Team:
+    """Asks and teaches the models that are selected.
+
+    Parameters
+    ----------
+    combine
+        How several answers become one.
+    is_supervised
+        Whether there is nothing to learn from an event without label.
+
+    Attributes
+    ----------
+    step
+        Number of events learned so far.
+    """
+
+    def __init__(self, combine: Combine, *, is_supervised: bool) -> None:
+        self.step = 0
+        self._combine = combine
+        self._is_supervised = is_supervised
+        self._members: Members = []
+
+    def select(self, members: Members) -> None:
+        """Let the next event be for *members*."""
+        self._members = members
+        self._answer, self._learn = members[0][1]
+        self.work = self._one if len(members) == 1 else self._several
+
+    def _one(self, x: dict[Any, Any], y: Any, counts: Counts) -> tuple[Answer, None]:
+        """Test, then learn; as `_several`, less what only several need."""
+        try:
+            answer = self._answer(x, y)
+        except Exception as error:  # noqa: BLE001 - a model's fault is neither the record's nor ours
+            answer = Answer(error=reported(self._members[0][0], "predict", error, counts))
+        if y is not None or not self._is_supervised:
+            try:
+                self._learn(x, y)
+            except Exception as error:  # noqa: BLE001 - as above
+                answer.error = reported(self._members[0][0], "learn", error, counts)
+            self.step += 1
+            counts.learned += 1
+        return answer, None
+
+    def _several(self, x: dict[Any, Any], y: Any, counts: Counts) -> tuple[Answer, dict[str, Answer]]:
+        """Test all, then let all learn."""
+        answers: dict[str, Answer] = {}
+        for name, verbs in self._members:
+            try:
+                answers[name] = verbs.answer(x, y)
+            except Exception as error:  # noqa: BLE001 - as above
+                answers[name] = Answer(error=reported(name, "predict", error, counts))
+        final = self._combined(answers, counts)
+        if y is not None or not self._is_supervised:
+            for name, verbs in self._members:
+                try:
+                    verbs.learn(x, y)
+                except Exception as error:  # noqa: BLE001 - as above
+                    answers[name].error = reported(name, "learn", error, counts)
+            self.step += 1
+            counts.learned += 1
+        return final, answers
+
+    def _combined(self, answers: dict[str, Answer], counts: Counts) -> Answer:
+        """Return the answer of those that have one; `combine` may be a user's own, and be wrong."""
+        try:
+            final = self._combine({name: a for name, a in answers.items() if a.error is None})
+            _require_publishable(final)
+        except Exception as error:  # noqa: BLE001 - as above
+            return Answer(error=reported("combine", "predict", error, counts))
+        return final
+
+
+def reported(name: str, verb: str, error: Exception, counts: Counts) -> str:
+    """Count the fault of model *name* and return what its answer says of it."""
+    counts.failures[name, verb] = counts.failures.get((name, verb), 0) + 1
+    return f"{verb}: {type(error).__name__}: {error}"[:500]
+
+
+def _require_publishable(answer: Answer) -> None:
+    labels.plain(answer.prediction)
+    numbers = [answer.score, *(answer.probability or {}).values()]
+    if not all(isfinite(n) for n in numbers if n is not None):
+        raise ValueError(f"not a finite number among {numbers}")
