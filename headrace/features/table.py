@@ -108,18 +108,17 @@ class LookupTable:
         return len(self._versions)
 
     def state(self) -> dict[str, Any]:
-        """Return all there is, in builtins: keys in the order of their last update."""
-        held = [[key, list(times), list(rows)] for key, (times, rows) in self._versions.items()]
-        return {"rows": held, "evicted": self.evicted, "missed": self.missed}
+        """Return all there is: by key, in the order of their last update, times and rows.
+
+        To be written down before anything changes: these are no copies, which would take long.
+        """
+        return {"rows": self._versions, "evicted": self.evicted, "missed": self.missed}
 
     def restore(self, state: dict[str, Any]) -> None:
         """Go on from what `state` returned; lists may stand for tuples."""
         self._versions = OrderedDict(
-            (
-                tuple(key) if isinstance(key, list) else key,
-                (list(times), [row and tuple(row) for row in rows]),
-            )
-            for key, times, rows in state["rows"]
+            (key, (list(times), [row and tuple(row) for row in rows]))
+            for key, (times, rows) in state["rows"].items()
         )
         self.n_rows = sum(len(times) for times, _ in self._versions.values())
         self.evicted, self.missed = state["evicted"], state["missed"]

@@ -150,7 +150,7 @@ def test_it_never_holds_more_rows_than_it_may(updates: list[Put], most: int):
     made = table(max_rows=most)
     for put in updates:
         made.update(*put)
-        assert made.n_rows == sum(len(times) for _, times, _ in made.state()["rows"]) <= most
+        assert made.n_rows == sum(len(times) for times, _ in made.state()["rows"].values()) <= most
 
 
 def test_one_hot_row_does_not_drive_out_the_others():

@@ -11,6 +11,7 @@ from river import compose, feature_extraction, linear_model, preprocessing, stat
 
 import headrace as hr
 from headrace.errors import SnapshotError
+from headrace.models.digest import digest
 from headrace.reader import Reader
 from headrace.testing import Harness
 from schemas import Refusal
@@ -154,13 +155,13 @@ def test_an_event_without_row_changes_no_window() -> None:
 def test_a_malformed_update_leaves_the_tables_as_they_were() -> None:
     made = reader([RATES, hr.Lookup(hr.Topic("rates", Rate), key="country", prefix="again_")])
     put(made, "de", 2.0, 1)
-    before = made.state()["tables"]
+    before = digest(made.state()["tables"])
     for value in (b"{", b'{"country": "de"}', b'{"country": "de", "rate": "dear"}'):
         with pytest.raises(Refusal):
             made.update("rates", b"de", value, 2000)
     with pytest.raises(Refusal):
         put(made, "", None, 2)
-    assert made.state()["tables"] == before
+    assert digest(made.state()["tables"]) == before
     put(made, "de", None, 3)
     assert made.tables is not None
     assert [table.n_rows for table in made.tables.tables] == [2, 2]
