@@ -100,7 +100,7 @@ class Commands:
             return None
 
     async def _answer(self, command: Command) -> None:
-        tp = TP(self._pipeline.source.name, command.partition)
+        tp = TP(self._pipeline.log.name, command.partition)
         if tp not in self._partitions:
             return
         owned = self._partitions[tp]

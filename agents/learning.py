@@ -19,6 +19,7 @@ from headrace.fold import Counts, Fold, Record
 from headrace.pipeline import Pipeline
 from schemas.cloudevents import (
     DEAD_LETTER_TYPE,
+    FACT_TYPES,
     PREDICTION_TYPE,
     Headers,
     common_headers,
@@ -27,7 +28,7 @@ from schemas.snapshots import SnapshotHeader
 from streams.app import HeadraceApp
 from streams.partitions import Partitions
 from streams.ports import Outbox
-from streams.topics import dead_topic, predictions_topic
+from streams.topics import dead_topic, facts_topic, predictions_topic
 
 SPARE_SLOTS = 3
 """Slots beyond those a restore needs: the one being written, and a whole set that was good before."""
@@ -68,6 +69,7 @@ class Learner:
         pipeline = sealer.pipeline
         self.fold = Fold(pipeline, tp.topic, tp.partition, allowed=sealer.allowed)
         self._sealer = sealer
+        self._name = pipeline.name
         self._predictions = predictions_topic(pipeline.name)
         self._dead = dead_topic(pipeline.name)
         self._source = f"/{pipeline.name}/{tp.topic}/{tp.partition}"
@@ -135,7 +137,12 @@ class Learner:
             if failpoints.armed:
                 failpoints.reach("in_dead_letter")
 
-        return self.fold.step_chunk(records, emit, dead)
+        def tell(kind: str, fact_id: str, key: bytes | None, value: bytes, record: Record) -> None:
+            headers: Headers = common_headers(FACT_TYPES[kind], self._source, now)
+            headers += [("ce_id", fact_id.encode())]
+            append(facts_topic(self._name, kind), key, value, record.timestamp, headers)
+
+        return self.fold.step_chunk(records, emit, dead, tell)
 
 
 def attach(app: HeadraceApp, pipeline: Pipeline, partitions: Partitions) -> None:
@@ -145,9 +152,9 @@ def attach(app: HeadraceApp, pipeline: Pipeline, partitions: Partitions) -> None
     its newest snapshot where it moves. Failure: all but a bad record ends the worker.
     """
     app.partitions = partitions
-    app.hot_topics = frozenset({pipeline.source.name})
+    app.hot_topics |= {pipeline.log.name}
     log_topic = app.topic(
-        pipeline.source.name,
+        pipeline.log.name,
         value_serializer="raw",
         value_type=None,
         key_serializer="raw",

@@ -171,7 +171,7 @@ def _standby(
         consumer,
         topic=snapshots_topic(pipeline.name),
         store=kafka.store,
-        log_topic=pipeline.source.name,
+        log_topic=pipeline.log.name,
         open_processor=open_processor,
         is_owned=lambda tp: app.partitions is not None and tp in app.partitions,
     )

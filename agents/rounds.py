@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Sequence
 
 from aiokafka.errors import KafkaError
 
 from headrace.errors import HeadraceError
 from headrace.settings import Settings
+from streams.intake import IntakePartitions
 from streams.partitions import Partitions
 
 SNAPSHOT_TICK_S = 0.05
@@ -21,7 +23,7 @@ async def write_down(partitions: Partitions) -> None:
         await partitions.snapshot()
 
 
-async def commit(partitions: Partitions, settings: Settings, target: str) -> None:
+async def commit(owners: Sequence[Partitions | IntakePartitions], settings: Settings, target: str) -> None:
     """Commit the frontier, for ever.
 
     Raises
@@ -35,7 +37,8 @@ async def commit(partitions: Partitions, settings: Settings, target: str) -> Non
         await asyncio.sleep(interval_s)
         try:
             # Stopping cancels this task; a transaction cut off in the middle would count as lost.
-            await asyncio.shield(partitions.commit())
+            for owner in owners:
+                await asyncio.shield(owner.commit())
         except KafkaError as error:
             raise HeadraceError(
                 "a broker refused results, or their commit",

@@ -14,10 +14,11 @@ import structlog
 from aiokafka.errors import KafkaError
 from faust.types import TP
 
-from agents import health, learning, rounds, watchdog
+from agents import health, intake, learning, rounds, watchdog
 from agents.lag import LagWatch
 from agents.lease import Lease, clock, end_evicted
 from agents.ownership import owning
+from agents.pipeline_topics import topic_specs
 from agents.worker_metrics import WorkerMetrics
 from headrace.errors import HeadraceError
 from headrace.loading import Attach
@@ -26,6 +27,7 @@ from headrace.pipeline import Pipeline
 from headrace.settings import Settings
 from streams import client, groups, heartbeats, topics
 from streams.app import AppSettings, HeadraceApp, build_app
+from streams.intake import IntakePartitions
 from streams.partition import Partition
 from streams.partitions import Partitions
 from streams.transport import raw_producer
@@ -34,19 +36,6 @@ log = structlog.get_logger(__name__)
 
 STOP_LIMIT_S = 10.0
 """A worker that has not stopped by itself after this long ends the hard way."""
-
-
-def topic_specs(pipeline: Pipeline) -> list[topics.TopicSpec]:
-    """Return the topics *pipeline* needs."""
-    source = pipeline.source
-    return topics.pipeline_topics(
-        pipeline.name,
-        source.name,
-        key=source.key,
-        event=source.event_type.__name__,
-        partitions=source.partitions,
-        retention_s=source.retention_s,
-    )
 
 
 class Worker:
@@ -72,7 +61,7 @@ class Worker:
         self.target = target
         self._attach = attach
         self.bootstrap = settings.bootstrap or ""
-        self.metrics = WorkerMetrics(pipeline.name, pipeline.source.name)
+        self.metrics = WorkerMetrics(pipeline.name, pipeline.log.name)
         self._stopping = asyncio.Event()
         self._app: HeadraceApp | None = None
         self._state = "starting"
@@ -168,6 +157,15 @@ class Worker:
             app, self.pipeline, self.settings, self.metrics, http=http, is_held=self._lease.is_held
         ) as ownership:
             learning.attach(app, self.pipeline, ownership.partitions)
+            if self.pipeline.log_sources:
+                intake.attach(
+                    app,
+                    self.pipeline,
+                    self.pipeline.log_sources,
+                    log_partitions=self.pipeline.log.partitions,
+                    accept_lost_records=self.settings.accept_lost_records,
+                    observe=self.metrics.taken_in,
+                )
             if self._attach is not None:
                 self._attach(app)
             await self._live(app, ownership.beside)
@@ -181,7 +179,7 @@ class Worker:
         gc.collect()
         gc.freeze()  # a collection need not look at the libraries, a third of a million objects
         watchers = [
-            rounds.commit(self._partitions, self.settings, self.target),
+            rounds.commit(self._owners, self.settings, self.target),
             rounds.write_down(self._partitions),
             self._lag.watch(app, self._running),
             self._watch_app(app),
@@ -218,10 +216,13 @@ class Worker:
         heartbeats.hold_back(raw_producer(app), self._lease.is_held)
         if self._n_revocations != self._n_before:  # they were taken away again: the next assignment counts
             return
-        tps = sorted(tp for tp in app.consumer.assignment() if tp.topic in app.hot_topics)
+        hot = sorted(tp for tp in app.consumer.assignment() if tp.topic in app.hot_topics)
+        tps = [tp for tp in hot if tp.topic == self.pipeline.log.name]
         before = {tp.partition for tp, _ in self._partitions.items()}
         try:
             await self._partitions.assign(tps)
+            if app.intake is not None:
+                await app.intake.assign([tp for tp in hot if tp.topic != self.pipeline.log.name])
         except (HeadraceError, KafkaError) as error:  # Faust would say no more than that a callback failed
             self._fault = error
             return
@@ -241,7 +242,17 @@ class Worker:
         self._n_revocations += 1
         self._state, self._revoked_at = "rebalancing", time.monotonic()
         log.info("rebalance_started", pipeline=self.pipeline.label)
-        await self._partitions.settle()
+        await self._settle()
+
+    @property
+    def _owners(self) -> list[Partitions | IntakePartitions]:
+        """What owns partitions of this worker: of the log, and of the sources it takes in."""
+        intake = None if self._app is None else self._app.intake
+        return [self._partitions, *([] if intake is None else [intake])]
+
+    async def _settle(self) -> None:
+        for owner in self._owners:
+            await owner.settle()
 
     def _running(self) -> dict[TP, Partition]:
         """Return the partitions that are worked on now."""
@@ -266,7 +277,7 @@ class Worker:
             async with asyncio.timeout(STOP_LIMIT_S):
                 try:
                     if app is not None and not app.crashed and not app.should_stop:
-                        await self._partitions.settle()
+                        await self._settle()
                 finally:
                     if app is not None:
                         await app.stop()

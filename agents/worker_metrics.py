@@ -6,9 +6,13 @@ import time
 from collections.abc import Sequence
 from contextlib import suppress
 
+from faust.types import TP
+
 from headrace import metrics
 from headrace.event_time import EventClock
 from headrace.fold import Counts, Fold, Record
+from headrace.intake import InletCounts
+from headrace.labels.waiting import Waiting
 
 
 class WorkerMetrics:
@@ -20,7 +24,7 @@ class WorkerMetrics:
         self._consumed = metrics.consumed.labels(pipeline, topic)
         self._outcomes = {
             outcome: metrics.processed.labels(pipeline, outcome)
-            for outcome in ("predicted", "both", "dead", "filtered", "replayed")
+            for outcome in ("predicted", "both", "dead", "filtered", "other", "replayed")
         }
         self._chunk = metrics.chunk_duration.labels(pipeline)
         self._age = metrics.event_age.labels(pipeline)
@@ -46,6 +50,8 @@ class WorkerMetrics:
             metrics.keys_evicted.labels(self._pipeline).inc(counts.evicted)
         if fold.clock is not None:
             self._event_time(fold.clock, str(fold.partition))
+        if fold.waiting is not None:
+            self._labels(fold.waiting, str(fold.partition))
         for (model, verb), n in counts.failures.items():
             metrics.model_errors.labels(self._pipeline, model, verb).inc(n)
         if replayed:
@@ -55,6 +61,7 @@ class WorkerMetrics:
         self._outcomes["both"].inc(counts.learned)
         self._outcomes["predicted"].inc(counts.predicted - counts.learned)
         self._outcomes["filtered"].inc(counts.filtered)
+        self._outcomes["other"].inc(counts.others)
         for reason, n in counts.dead.items():
             self._outcomes["dead"].inc(n)
             metrics.dead_letters.labels(self._pipeline, reason).inc(n)
@@ -64,6 +71,20 @@ class WorkerMetrics:
             metrics.event_time.labels(self._pipeline, partition).set(clock.now_s)
         metrics.odd_times.labels(self._pipeline, partition).set(clock.odd)
         metrics.late_events.labels(self._pipeline, partition).set(clock.late)
+
+    def taken_in(self, tp: TP, counts: InletCounts) -> None:
+        """Take in what became of a chunk of a source."""
+        metrics.taken_in.labels(self._pipeline, tp.topic).inc(counts.taken)
+        for reason, n in counts.dead.items():
+            metrics.dead_letters.labels(self._pipeline, reason).inc(n)
+
+    def _labels(self, waiting: Waiting, partition: str) -> None:
+        for state, n in waiting.counts.items():
+            metrics.labels.labels(self._pipeline, partition, state).set(n)
+        metrics.labels_pending.labels(self._pipeline, partition).set(waiting.pending)
+        for q in (0.5, 0.99):
+            if (delay_s := waiting.delay_s(q)) is not None:
+                metrics.label_delay.labels(self._pipeline, partition, str(q)).set(delay_s)
 
     def partition(self, partition: int, *, lag: int, replay: int) -> None:
         """Take in how far a partition is behind, in records."""

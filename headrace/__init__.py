@@ -10,6 +10,7 @@ if TYPE_CHECKING:
     from headrace.event_time import EventTime
     from headrace.features.lookup import Lookup
     from headrace.features.window import Window
+    from headrace.labels.declaration import Labels
     from headrace.models.combine import First, Mean, Vote
     from headrace.pipeline import Pipeline, Topic
     from schemas.events import Event, Limits
@@ -22,6 +23,7 @@ __all__ = [
     "EventTime",
     "First",
     "HeadraceError",
+    "Labels",
     "Limits",
     "Lookup",
     "Mean",
@@ -40,6 +42,7 @@ _HOME = {
     "Lookup": "headrace.features.lookup",
     "Window": "headrace.features.window",
     "Limits": "schemas.events",
+    "Labels": "headrace.labels.declaration",
     "First": "headrace.models.combine",
     "Mean": "headrace.models.combine",
     "Vote": "headrace.models.combine",

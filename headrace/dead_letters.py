@@ -5,10 +5,10 @@ from __future__ import annotations
 import base64
 import hashlib
 from collections.abc import Sequence
+from typing import Protocol
 
 from headrace import mutants
-from headrace.pipeline import Pipeline
-from schemas import DeadLetter, Fault, Refusal, Source, result_id
+from schemas import DeadLetter, Fault, Limits, Refusal, Source, result_id
 
 DEAD_STEP = "dead"
 """Name of the step, as ids of dead letters carry it."""
@@ -17,8 +17,20 @@ HEADERS_MAX_BYTES = 65_536
 """Original headers beyond this are not copied into a dead letter: its topic could not hold them."""
 
 
+class Named(Protocol):
+    """What a letter tells of its pipeline: name, name and version, and how large a value may be."""
+
+    name: str
+    limits: Limits
+
+    @property
+    def label(self) -> str:
+        """Name and version."""
+        ...
+
+
 def dead_letter(
-    pipeline: Pipeline, source: Source, record: tuple[bytes | None, bytes, int], refusal: Refusal
+    pipeline: Named, source: Source, record: tuple[bytes | None, bytes, int], refusal: Refusal
 ) -> DeadLetter:
     """Return the dead letter of the *record* at *source*: its key, its value, its time in milliseconds."""
     key, value, timestamp_ms = record

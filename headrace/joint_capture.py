@@ -11,11 +11,12 @@ import msgspec
 from headrace.errors import SnapshotError
 from headrace.fold_state import Capture
 from headrace.snapshots import pickling
-from headrace.snapshots.allowed import Allowed
 
 
 class Inner(Protocol):
-    """What a joint capture holds: a `headrace.snapshots.capture.BodyCapture` or more."""
+    """What a joint capture holds."""
+
+    reaches_back: int
 
     @property
     def cost_s(self) -> float:
@@ -48,7 +49,8 @@ class JointCapture:
 
     def __init__(self, main: Capture, others: Mapping[str, Inner]) -> None:
         self._inner: dict[str, Inner] = {"main": main, **others}
-        self.next_offset, self.step, self.reaches_back = main.next_offset, main.step, main.reaches_back
+        self.next_offset, self.step = main.next_offset, main.step
+        self.reaches_back = max(inner.reaches_back for inner in self._inner.values())
 
     @property
     def cost_s(self) -> float:
@@ -71,8 +73,8 @@ class JointCapture:
             inner.close(written=written)
 
 
-def parted(states: Sequence[Any], allowed: Allowed) -> dict[str, list[Any]]:
-    """Return, for each name, the states in the bodies that `JointCapture` wrote, oldest first.
+def parted(states: Sequence[Any]) -> dict[str, list[bytes]]:
+    """Return, for each name, its bodies in those that `JointCapture` wrote, oldest first.
 
     Raises
     ------
@@ -86,4 +88,4 @@ def parted(states: Sequence[Any], allowed: Allowed) -> dict[str, list[Any]]:
     newest = joints[-1]
     if any(joint.keys() != newest.keys() for joint in joints) or "main" not in newest:
         raise SnapshotError("state", f"the snapshots have other parts than {', '.join(newest)}")
-    return {name: [pickling.loads(joint[name], allowed) for joint in joints] for name in newest}
+    return {name: [joint[name] for joint in joints] for name in newest}

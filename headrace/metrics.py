@@ -27,7 +27,8 @@ consumed = Counter(
 )
 processed = Counter(
     "headrace_events_processed_total",
-    "Records folded, by outcome: predicted, both (and learned), dead, filtered (tombstones), replayed.",
+    "Records folded, by outcome: predicted, both (and learned), dead, filtered (tombstones, copies), "
+    "other (labels), replayed.",
     ["pipeline", "outcome"],
     registry=registry,
 )
@@ -177,6 +178,30 @@ late_events = Gauge(
     "headrace_late_events",
     "Events that came behind the watermark, since the log began; with a declared time only.",
     ["pipeline", "partition"],
+    registry=registry,
+)
+labels = Gauge(
+    "headrace_labels",
+    "Labels and events by the state they came to, since the log began; where labels come later.",
+    ["pipeline", "partition", "state"],
+    registry=registry,
+)
+labels_pending = Gauge(
+    "headrace_labels_pending_events",
+    "Events that wait for their label.",
+    ["pipeline", "partition"],
+    registry=registry,
+)
+label_delay = Gauge(
+    "headrace_label_delay_seconds",
+    "Event time from an event to its label, by quantile, since the log began.",
+    ["pipeline", "partition", "quantile"],
+    registry=registry,
+)
+taken_in = Counter(
+    "headrace_events_taken_in_total",
+    "Records of a source that intake has put into the log.",
+    ["pipeline", "topic"],
     registry=registry,
 )
 model_step = Gauge(

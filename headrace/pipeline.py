@@ -2,13 +2,21 @@
 
 from __future__ import annotations
 
+import typing
 from collections.abc import Callable, Mapping, Sequence
-from typing import Literal, TypeAlias, get_args
+from dataclasses import replace
+from typing import Any, Literal, TypeAlias, get_args
 
 from river import base
 
 from headrace.errors import DeclarationError
-from headrace.features.checks import check_no_windows, check_windows, types_of
+from headrace.features.checks import check_features
+from headrace.features.lookup import Lookup
+from headrace.features.lookup_checks import check_lookups
+from headrace.intake.source import LogSource, check_sources, lookup_sources
+from headrace.labels.declaration import Labels, check_labels
+from headrace.labels.reading import LabelReader
+from headrace.merged_log import event_in
 from headrace.models import checks
 from headrace.models.checks import ModelFactory
 from headrace.models.combine import Combine
@@ -42,6 +50,10 @@ class Pipeline:
     target
         Field of the event that holds the label. An event without it is predicted, not learned.
         Anomaly detectors and clusterers need none.
+    labels
+        Topic of labels that come later. The events and their labels are merged into ``<name>.log``.
+    key
+        Field of the event that becomes the key in the log, if the topic is not keyed as the models need.
     combine
         How several answers become one: `Vote`, `Mean`, `First`. Default: soft vote for classifiers, mean for
         regressors and detectors, first for clusterers.
@@ -50,6 +62,9 @@ class Pipeline:
     transform
         Factory of a river transformer that all models share: it makes an event's features before it learns
         them, once for all models.
+    lookups
+        Tables whose rows join an event, as of its time, before *transform* sees it. Their updates, the events
+        and the labels are merged into ``<name>.log``.
     limits
         What a record may be at most.
     scope
@@ -74,9 +89,12 @@ class Pipeline:
         models: ModelFactory | Mapping[str, ModelFactory],
         version: int = 1,
         target: str | None = None,
+        labels: Labels | None = None,
+        key: str | None = None,
         combine: Combine | None = None,
         features: Sequence[str] | None = None,
         transform: Callable[[], base.Transformer] | None = None,
+        lookups: Sequence[Lookup] = (),
         limits: Limits | None = None,
         scope: Scope = "partition",
         max_keys: int = MAX_KEYS,
@@ -90,6 +108,8 @@ class Pipeline:
         self.target = target
         self.features = checked_features(features)
         check_fields(source, target, self.features)
+        self.key = _checked_key(source, key)
+        self.lookups = check_lookups(lookups, source.event_type, self.features, target)
         self.limits = _checked_limits(limits)
         self.decoder()
         self.transform = checks.checked_transform(transform)
@@ -98,8 +118,17 @@ class Pipeline:
         self.tasks = checks.tasks_of(samples)
         self.task: Task = next(iter(self.tasks.values()))
         kinds = set() if target is None else label_types(source, target)
-        self._check_windows(samples)
+        check_features(self, samples)
         checks.check_target(samples, self.task, target, kinds)
+        self.labels = None if labels is None else check_labels(labels, target, kinds, self.task)
+        if self.labels is not None and scope == "key":
+            raise DeclarationError(
+                "labels",
+                "models by key learn from labels in the event",
+                why="a label that comes later would change which key gives way",
+                fix="scope='partition', or target in the event",
+            )
+        check_sources(self.log_sources, self.log.name)
         self.combine: Combine = checks.checked_combine(combine, self.task, samples)
 
     @property
@@ -107,14 +136,36 @@ class Pipeline:
         """Name and version as results carry them: ``fraud@1``."""
         return f"{self.name}@{self.version}"
 
-    def _check_windows(self, samples: Mapping[str, base.Estimator]) -> None:
-        for name, model in samples.items():
-            check_no_windows(f"models[{name!r}]", model)
-        if self.transform is not None:
-            time = None if self.source.event_time is None else self.source.event_time.field
-            hidden = {"id", self.target, None if time in (self.features or ()) else time}
-            types = types_of(self.source.event_type, hidden, self.features)
-            check_windows("transform", self.transform(), types)
+    @property
+    def log_sources(self) -> list[LogSource]:
+        """The topics that intake merges into the log; none if the source is the log."""
+        if self.labels is None and not self.lookups and self.key == self.source.key:
+            return []
+        time = None if self.source.event_time is None else self.source.event_time.field
+        found = [LogSource("event", self.source.name, self.source.event_type, self.key, time=time)]
+        if self.labels is not None:
+            found.append(LogSource("label", self.labels.topic, key=self.labels.key))
+        return found + lookup_sources(self.lookups)
+
+    @property
+    def log(self) -> Topic:
+        """The topic whose partitions the models fold."""
+        if not self.log_sources:
+            return self.source
+        return replace(self.source, name=f"{self.name}.log", key=self.key)
+
+    def parse_logged(self) -> Callable[[bytes], tuple[Any, dict[str, Any], Any]]:
+        """Return what `EventDecoder.parse` does, for values of the log; what is no event is a `Refusal`."""
+        parse = self.decoder().parse
+        return (lambda value: parse(event_in(value))) if self.log_sources else parse
+
+    def label_reader(self) -> LabelReader | None:
+        """Return what reads label records, if labels come later."""
+        if self.labels is None:
+            return None
+        time = self.source.event_time
+        hint = typing.get_type_hints(self.source.event_type)["id"]
+        return LabelReader(self.labels, hint, 1.0 if time is None else time.per_s)
 
     def decoder(self) -> EventDecoder:
         """Return a decoder for the source's events."""
@@ -135,12 +186,12 @@ class Pipeline:
             ) from error
 
     def reader(self) -> Reader | None:
-        """Return what takes the time of events and makes their features, if either is declared."""
+        """Return what takes the time of events and makes their features, if anything needs it."""
         time = self.source.event_time
-        if time is None and self.transform is None:
+        if time is None and self.transform is None and self.labels is None and not self.lookups:
             return None
         keeps_time = time is not None and time.field in (self.features or ())
-        return Reader(time, keeps_time=keeps_time, transform=self.transform)
+        return Reader(time, keeps_time=keeps_time, transform=self.transform, lookups=self.lookups)
 
     def fresh_models(self) -> dict[str, base.Estimator]:
         """Return newly built models by name."""
@@ -156,6 +207,19 @@ def _checked_version(version: object) -> int:
             fix="version=1",
         )
     return version
+
+
+def _checked_key(source: Topic, key: object) -> str | None:
+    if key is None:
+        return source.key
+    if key not in source.event_type.__struct_fields__:
+        raise DeclarationError(
+            "key",
+            f"{source.event_type.__name__} has no field {key!r}",
+            why=f"its fields are {', '.join(source.event_type.__struct_fields__)}",
+            fix="name one of them, or leave key out where the topic is keyed as the models need",
+        )
+    return str(key)
 
 
 def _checked_scope(scope: Scope) -> Scope:

@@ -40,6 +40,18 @@ class Team:
         self._answer, self._learn = members[0][1]
         self.work = self._one if len(members) == 1 else self._several
 
+    def learn(self, x: dict[Any, Any], y: Any, counts: Counts) -> None:
+        """Teach an event that was answered before the label *y* was known."""
+        if not self._is_supervised:
+            return
+        for name, verbs in self._members:
+            try:
+                verbs.learn(x, y)
+            except Exception as error:  # noqa: BLE001 - a model's fault is neither the record's nor ours
+                reported(name, "learn", error, counts)
+        self.step += 1
+        counts.learned += 1
+
     def _one(self, x: dict[Any, Any], y: Any, counts: Counts) -> tuple[Answer, None]:
         """Test, then learn; as `_several`, less what only several need."""
         try:

@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NamedTuple, Self
 
 import msgspec
 
+from headrace.dead_letters import dead_letter
 from headrace.errors import HeadraceError
 from headrace.fold import Fold, Record
+from headrace.intake import Inlet, LogSource, Router
 from headrace.pipeline import Pipeline
 from headrace.snapshots import pickling
 from headrace.snapshots.allowed import Allowed
+from schemas import DeadLetter, Refusal, Source
 
 
 class _Record(NamedTuple):
@@ -42,8 +45,8 @@ class Harness:
 
     Attributes
     ----------
-    predictions, dead
-        What the pipeline published, decoded, in order.
+    predictions, dead, labels
+        What the pipeline published, decoded, in order: results, dead letters, what became of labels.
 
     Examples
     --------
@@ -61,9 +64,14 @@ class Harness:
             )
         self.pipeline = pipeline
         self._allowed = Allowed(snapshot_classes)
-        self.fold = Fold(pipeline, pipeline.source.name, 0, allowed=self._allowed)
+        self.fold = Fold(pipeline, pipeline.log.name, 0, allowed=self._allowed)
         self.predictions: list[dict[str, Any]] = []
         self.dead: list[dict[str, Any]] = []
+        self.labels: list[dict[str, Any]] = []
+        self._inlets = {
+            source.kind: _Inlet(source, pipeline, self._fold_one, self._refused)
+            for source in pipeline.log_sources
+        }
 
     def __enter__(self) -> Self:
         return self
@@ -99,10 +107,66 @@ class Harness:
         """
         if key is None:
             key = _key_of(event, self.pipeline.source.key)
-        elif isinstance(key, str):
-            key = key.encode()
-        record = _Record(self.fold.next_offset, key, _encoded(event), timestamp_ms)
-        self.fold.step_chunk([record], self._emit, self._dead)
+        self._send("event", key, _encoded(event), timestamp_ms)
+
+    def label(
+        self,
+        label: Mapping[str, Any] | bytes,
+        *,
+        key: bytes | str | None = None,
+        timestamp_ms: int = 0,
+    ) -> None:
+        """Fold one record of the label topic, as if a producer had sent it there.
+
+        Parameters
+        ----------
+        label
+            A mapping is sent as JSON, bytes as they are.
+        key
+            Key of the record; by default the value of the field that `Labels.key` names, or ``b"0"``.
+        timestamp_ms
+            Time of the record, milliseconds since 1970.
+
+        Raises
+        ------
+        HeadraceError
+            If the pipeline has no labels that come later.
+
+        """
+        if self.pipeline.labels is None:
+            raise HeadraceError(
+                "label: the pipeline has no labels that come later",
+                fix="labels=headrace.Labels('TOPIC') in the pipeline",
+            )
+        self._send("label", b"0" if key is None else key, _encoded(label), timestamp_ms)
+
+    def row(
+        self,
+        topic: str,
+        row: msgspec.Struct | Mapping[str, Any] | bytes | None,
+        *,
+        key: bytes | str | None = None,
+        timestamp_ms: int = 0,
+    ) -> None:
+        """Fold one update of a lookup's *topic*: like `send`, ``None`` deletes the row that *key* names."""
+        kind = f"lookup:{topic}"
+        if kind not in self._inlets:
+            raise HeadraceError(
+                f"row: the pipeline looks nothing up in {topic!r}",
+                fix="lookups=[headrace.Lookup(headrace.Topic(...), key=...)] in the pipeline",
+            )
+        self._send(kind, key, _encoded(row), timestamp_ms)
+
+    def _send(self, kind: str, key: bytes | str | None, value: bytes | None, timestamp_ms: int) -> None:
+        key = key.encode() if isinstance(key, str) else key
+        if self._inlets:
+            self._inlets[kind].send(key, value, timestamp_ms)
+        else:
+            self._fold_one(key, value, timestamp_ms)
+
+    def _fold_one(self, key: bytes | None, value: bytes | None, timestamp_ms: int) -> None:
+        record = _Record(self.fold.next_offset, key, value, timestamp_ms)
+        self.fold.step_chunk([record], self._emit, self._dead, self._tell)
 
     def snapshot(self) -> Snapshot:
         """Return the state as it is now, as a worker would write it down.
@@ -142,6 +206,15 @@ class Harness:
         """
         return pickling.loads(snapshot.body, self._allowed)
 
+    def inlet_offsets(self) -> dict[str, int]:
+        """Return the offset of the next record of each source topic, by kind."""
+        return {kind: inlet.offset for kind, inlet in self._inlets.items()}
+
+    def seek(self, offsets: Mapping[str, int]) -> None:
+        """Let the sources go on at *offsets*, which another harness's `inlet_offsets` returned."""
+        for kind, offset in offsets.items():
+            self._inlets[kind].offset = offset
+
     def digest(self) -> str:
         """Return a fingerprint of the models' state; equal histories give equal ones."""
         return self.fold.digest()
@@ -149,8 +222,44 @@ class Harness:
     def _emit(self, result_id: str, key: bytes | None, value: bytes, record: Record) -> None:
         self.predictions.append(msgspec.json.decode(value))
 
+    def _refused(self, letter: DeadLetter) -> None:
+        self.dead.append(msgspec.to_builtins(letter))
+
+    def _tell(self, kind: str, fact_id: str, key: bytes | None, value: bytes, record: Record) -> None:
+        self.labels.append(msgspec.json.decode(value))
+
     def _dead(self, letter_id: str, key: bytes | None, value: bytes, record: Record) -> None:
         self.dead.append(msgspec.json.decode(value))
+
+
+class _Inlet:
+    """One source topic on its way into the log."""
+
+    def __init__(
+        self,
+        source: LogSource,
+        pipeline: Pipeline,
+        put: Callable[[bytes | None, bytes, int], None],
+        dead: Callable[[DeadLetter], None],
+    ) -> None:
+        self._topic = source.topic
+        self._pipeline = pipeline
+        self._inlet = Inlet(Router(source, 1, pipeline.limits), 0)
+        self.offset = 0
+        self._write, self._bury = put, dead
+
+    def send(self, key: bytes | None, value: bytes | None, timestamp_ms: int) -> None:
+        record = _Record(self.offset, key, value, timestamp_ms)
+        self.offset += 1
+        self._inlet.step_chunk([record], self._put, self._dead)
+
+    def _put(self, partition: int, key: bytes | None, value: bytes, timestamp_ms: int) -> None:
+        self._write(key, value, timestamp_ms)
+
+    def _dead(self, record: Record, value: bytes, refusal: Refusal) -> None:
+        place = Source(self._topic, 0, record.offset)
+        letter = dead_letter(self._pipeline, place, (record.key, value, record.timestamp), refusal)
+        self._bury(letter)
 
 
 def _key_of(event: object, field: str | None) -> bytes | None:

@@ -6,6 +6,10 @@ from datetime import UTC, datetime
 
 PREDICTION_TYPE = "headrace.prediction.v1"
 DEAD_LETTER_TYPE = "headrace.dead_letter.v1"
+LABEL_STATUS_TYPE = "headrace.label_status.v1"
+
+FACT_TYPES = {"labels.status": LABEL_STATUS_TYPE}
+"""By kind of fact, as the topic's name ends."""
 
 Headers = list[tuple[str, bytes | None]]
 

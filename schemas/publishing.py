@@ -14,7 +14,8 @@ from typing import Any
 
 import msgspec
 
-from schemas.cloudevents import DEAD_LETTER_TYPE, PREDICTION_TYPE
+from schemas.cloudevents import DEAD_LETTER_TYPE, LABEL_STATUS_TYPE, PREDICTION_TYPE
+from schemas.labels import LabelStatus
 from schemas.results import DeadLetter, Prediction
 
 FOLDER = Path(__file__).parent / "published"
@@ -24,6 +25,7 @@ COMMAND = "python -m schemas.publishing"
 STRUCTS: Mapping[str, type[msgspec.Struct]] = {
     PREDICTION_TYPE: Prediction,
     DEAD_LETTER_TYPE: DeadLetter,
+    LABEL_STATUS_TYPE: LabelStatus,
 }
 """By event type, as the header ``ce_type`` names it."""
 

@@ -49,6 +49,7 @@ class Prediction(msgspec.Struct, omit_defaults=True, gc=False):
     score: float | None = None
     models: dict[str, Answer] | None = None
     error: str | None = None
+    origin: Source | None = None
 
 
 class Fault(msgspec.Struct, frozen=True, omit_defaults=True):

@@ -11,6 +11,7 @@ from faust.types import TP
 from faust.types.transports import TransportT
 
 from streams.chunking import FIRST_RECORDS
+from streams.intake import IntakePartitions
 from streams.partitions import Partitions
 from streams.transport import ChunkTransport
 
@@ -34,6 +35,7 @@ class HeadraceApp(faust.App):
 
     hot_topics: frozenset[str] = frozenset()
     partitions: Partitions | None = None
+    intake: IntakePartitions | None = None
 
     def _new_transport(self) -> TransportT:
         return ChunkTransport(self.conf.broker_consumer, self)
@@ -46,13 +48,15 @@ class HeadraceApp(faust.App):
 
     def chunk_size(self, tp: TP) -> int:
         """Return how many records of *tp* make a chunk now."""
-        if self.partitions is None or tp not in self.partitions:
-            return FIRST_RECORDS
-        return self.partitions[tp].sizer.size
+        for owner in (self.partitions, self.intake):
+            if owner is not None and tp in owner:
+                return owner[tp].sizer.size
+        return FIRST_RECORDS
 
     def positions(self) -> Mapping[TP, int]:
         """Return where reading of each hot partition goes on."""
-        return {} if self.partitions is None else self.partitions.positions()
+        owners = [owner for owner in (self.partitions, self.intake) if owner is not None]
+        return {tp: offset for owner in owners for tp, offset in owner.positions().items()}
 
 
 def build_app(settings: AppSettings) -> HeadraceApp:

@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import asyncio
-from collections import deque
 from collections.abc import Callable, Sequence
-from typing import Any
 
 import aiokafka
 
+from streams.acknowledgements import Acknowledgements
 from streams.transport import Batch
 
 Headers = Sequence[tuple[str, bytes | None]]
@@ -34,9 +32,7 @@ class Outbox:
         self._partition = partition
         self._filling: dict[str, Batch] = {}
         self._full: list[tuple[str, Batch]] = []
-        # (offset after the chunk, futures of its batches), oldest first
-        self._in_flight: deque[tuple[int, list[asyncio.Future[Any]]]] = deque()
-        self._acknowledged: int | None = None
+        self._sent = Acknowledgements()
 
     def append(
         self,
@@ -79,7 +75,7 @@ class Outbox:
             await producer.send_batch(batch.close(), topic, partition=self._partition)
             for topic, batch in batches
         ]
-        self._in_flight.append((next_offset, futures))
+        self._sent.expect(next_offset, futures)
 
     def acknowledged_offset(self) -> int | None:
         """Return the offset before which all results are acknowledged, ``None`` if none is yet.
@@ -90,16 +86,8 @@ class Outbox:
             If the brokers refused a batch.
 
         """
-        while self._in_flight and all(future.done() for future in self._in_flight[0][1]):
-            next_offset, futures = self._in_flight[0]
-            for future in futures:
-                future.result()  # a refused batch stays first: whoever asks again is told again
-            self._in_flight.popleft()
-            self._acknowledged = next_offset
-        return self._acknowledged
+        return self._sent.offset()
 
     async def drain(self, timeout_s: float) -> None:
         """Wait until all batches sent are acknowledged or failed, at most *timeout_s*."""
-        waiting = [future for _, futures in self._in_flight for future in futures]
-        if waiting:
-            await asyncio.wait(waiting, timeout=timeout_s)
+        await self._sent.drain(timeout_s)

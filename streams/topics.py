@@ -48,6 +48,16 @@ def dead_topic(pipeline: str) -> str:
     return f"{pipeline}.dead"
 
 
+def facts_topic(pipeline: str, kind: str) -> str:
+    """Return the name of the topic of facts of a *kind*, such as ``labels.status``."""
+    return f"{pipeline}.{kind}"
+
+
+def log_topic(pipeline: str) -> str:
+    """Return the name of the topic that intake merges sources into."""
+    return f"{pipeline}.log"
+
+
 def snapshots_topic(pipeline: str) -> str:
     """Return the name of the topic of snapshots."""
     return f"{pipeline}.snapshots"
@@ -112,6 +122,31 @@ def pipeline_topics(
         TopicSpec(decisions_topic(pipeline), "none", "epochs and decisions", partitions, FOR_EVER),
         TopicSpec(CONTROL_TOPIC, "target", "signed commands", 1, 30 * DAY_S),
     ]
+
+
+def log_spec(pipeline: str, *, partitions: int, retention_s: float) -> TopicSpec:
+    """Return the topic that intake writes for *pipeline*; it has as many partitions as those of results.
+
+    Its records count from their arrival: that of an old event is not deleted at once, nor that of one from
+    the year 2099 refused. What time an event has stands in its record. Written out in full, with its place,
+    a record may be larger than it was.
+    """
+    return TopicSpec(
+        log_topic(pipeline),
+        "of the pipeline",
+        "events, labels, feedback, lookups",
+        partitions,
+        retention_s,
+        max_message_bytes=4 << 20,
+        timestamps="LogAppendTime",
+    )
+
+
+def facts_spec(pipeline: str, kind: str, *, event: str, partitions: int) -> TopicSpec:
+    """Return the topic of facts of a *kind*; *event* is their type."""
+    return TopicSpec(
+        facts_topic(pipeline, kind), "of the record", event, partitions, 7 * DAY_S, timestamps="LogAppendTime"
+    )
 
 
 @dataclass(frozen=True)

@@ -39,7 +39,7 @@ async def main() -> None:
     asked = arguments()
     pipeline = build(asked.group, asked.source, asked.model)
     worker = Worker(pipeline, load(bootstrap=asked.bootstrap, http_port=0), target="bench")
-    metrics = CountingMetrics(pipeline.name, pipeline.source.name, asked.events)
+    metrics = CountingMetrics(pipeline.name, pipeline.log.name, asked.events)
     worker.metrics = metrics
     running = asyncio.create_task(worker.run())
     folded = asyncio.create_task(metrics.folded.wait())

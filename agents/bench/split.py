@@ -72,7 +72,7 @@ def model_s(model_name: str, parse: Parse, events: Sequence[bytes]) -> float:
 
 def step_s(pipeline: Pipeline, partition: int, events: Sequence[bytes]) -> float:
     """Return the CPU seconds of `Fold.step_chunk` on *events*, results thrown away."""
-    fold = Fold(pipeline, pipeline.source.name, partition)
+    fold = Fold(pipeline, pipeline.log.name, partition)
     total, offset = 0.0, 0
     for held in _slices(events):
         records = [_Record(offset + i, b"7", event) for i, event in enumerate(held)]

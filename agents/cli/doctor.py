@@ -16,7 +16,7 @@ from aiokafka.admin import AIOKafkaAdminClient
 from rich.markup import escape
 
 from agents.cli.common import bootstrap_option, json_option, load_settings, print_json, stdout
-from agents.worker import topic_specs
+from agents.pipeline_topics import topic_specs
 from headrace.errors import HeadraceError
 from headrace.loading import load_pipeline
 from headrace.pipeline import Pipeline

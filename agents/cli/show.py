@@ -8,7 +8,7 @@ import click
 import msgspec
 
 from agents.cli.common import json_option, print_json, print_table, stdout
-from agents.worker import topic_specs
+from agents.pipeline_topics import topic_specs
 from headrace.loading import load_pipeline
 from headrace.models.verbs import needs_label
 from headrace.pipeline import Pipeline

@@ -18,7 +18,7 @@ from agents.cli.common import (
     print_table,
     stdout,
 )
-from agents.worker import topic_specs
+from agents.pipeline_topics import topic_specs
 from headrace.loading import load_pipeline
 from headrace.pipeline import Pipeline
 from schemas.decisions import Epoch, JournalRecord
@@ -104,7 +104,7 @@ async def inspect(
     address: str, pipeline: Pipeline, target: str = "TARGET"
 ) -> tuple[list[Share], dict[str, int]]:
     """Return each partition's share of the work, and the number of records per topic."""
-    source = pipeline.source.name
+    source = pipeline.log.name
     async with client.admin(address) as admin, client.reader(address) as consumer:
         await topics.require(admin, topic_specs(pipeline), target)
         tps = await reading.require(consumer, source)

@@ -15,7 +15,7 @@ from agents.cli.common import (
     print_table,
     stdout,
 )
-from agents.worker import topic_specs
+from agents.pipeline_topics import topic_specs
 from headrace.errors import TopicError
 from headrace.loading import load_pipeline
 from streams import client, topics

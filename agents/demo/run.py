@@ -24,8 +24,8 @@ from agents.demo.session import Session, create_topics
 from agents.demo.summary import Summary, summarise
 from agents.demo.views import LINE_INTERVAL_S, View, view_on
 from agents.interrupts import Interrupts, kill_children
+from agents.pipeline_topics import topic_specs
 from agents.supervisor import Supervisor
-from agents.worker import topic_specs
 from headrace import __version__, settings
 from headrace.errors import HeadraceError
 from streams.broker import LocalKafka
@@ -117,7 +117,7 @@ class Demo:
         if self._options.bootstrap:
             self._say("kafka", f"the one at {bootstrap}")
         names = ", ".join(spec.name for spec in topic_specs(pipeline))
-        self._say("topics", f"{names}: {pipeline.source.partitions} partitions, the last one 1")
+        self._say("topics", f"{names}: {pipeline.log.partitions} partitions, the last one 1")
         if n_before:
             self._say(
                 "note", f"{story.many(n_before, 'record')} in there already: the models learn them first"

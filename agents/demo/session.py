@@ -18,9 +18,9 @@ from agents.demo.panel import Snapshot, WorkerLine
 from agents.demo.recovery import Recovery
 from agents.demo.score import Score
 from agents.demo.views import View
+from agents.pipeline_topics import topic_specs
 from agents.rate import Rate
 from agents.supervisor import Supervisor
-from agents.worker import topic_specs
 from headrace.errors import HeadraceError
 from streams import client, reading, topics
 
@@ -43,7 +43,7 @@ async def create_topics(bootstrap: str) -> int:
         await topics.create(admin, topic_specs(pipeline))
         await topics.require(admin, topic_specs(pipeline), "agents.demo.flights_pipeline")
     async with client.reader(bootstrap) as consumer:
-        return sum((await reading.end_offsets(consumer, pipeline.source.name)).values())
+        return sum((await reading.end_offsets(consumer, pipeline.log.name)).values())
 
 
 class Stall:
@@ -89,7 +89,7 @@ class Session:
         chaos: Chaos | None = None,
     ) -> None:
         self.score = Score(stride=max(1, len(departures) // CURVE_POINTS))
-        self.ledger = Ledger(pipeline.source.name, {})
+        self.ledger = Ledger(pipeline.log.name, {})
         self.workers: list[WorkerLine] = []
         self.elapsed_s = 0.0
         self._bootstrap = bootstrap
@@ -127,7 +127,7 @@ class Session:
 
     async def run(self, view: View) -> None:
         """Stream all flights and return when each record has its answer."""
-        source = pipeline.source.name
+        source = pipeline.log.name
         async with (
             client.reader(self._bootstrap) as consumer,
             client.producer(self._bootstrap, linger_ms=5) as producer,

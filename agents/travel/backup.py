@@ -58,7 +58,7 @@ async def pasts(
                 f"topic {snapshots_topic(pipeline.name)} does not exist",
                 fix=f"headrace topics create {target}",
             )
-        tps = await survey.partitions(archive.consumer, pipeline.source.name, partitions, target)
+        tps = await survey.partitions(archive.consumer, pipeline.log.name, partitions, target)
         yield archive, await archive.past(tps)
 
 
@@ -117,7 +117,7 @@ async def require_no_workers(archive: Archive, target: str) -> None:
         Naming how many there are.
     """
     pipeline = archive.pipeline
-    members = await groups.members(archive.admin, pipeline.name, pipeline.source.name)
+    members = await groups.members(archive.admin, pipeline.name, pipeline.log.name)
     if members:
         raise HeadraceError(
             f"{len(members)} workers of {target} still run"

@@ -127,7 +127,7 @@ async def _compare_all(runs: Runs, partitions: Sequence[int], tell: Tell) -> lis
         ]
         labels = None
         if pipeline is not None:
-            source = pipeline.source.name
+            source = pipeline.log.name
             labels = Labels(pipeline, await stack.enter_async_context(log.reader(runs.bootstrap, source)))
         return [await _Pairing(runs, p, readers, labels).compare(tell) for p in partitions]
 
@@ -248,10 +248,10 @@ class _Pairing:
                 why=f"one answers the events of {logs[0]}, the other those of {logs[1]}",
                 fix="compare runs on one log",
             )
-        if self._labels is not None and self._labels.pipeline.source.name != logs[0]:
+        if self._labels is not None and self._labels.pipeline.log.name != logs[0]:
             raise HeadraceError(
                 f"{self._runs.target} is a pipeline on another log",
-                why=f"its source is {self._labels.pipeline.source.name}, the results are about {logs[0]}",
+                why=f"its source is {self._labels.pipeline.log.name}, the results are about {logs[0]}",
                 fix="--target with a pipeline on that log, or none",
             )
 

@@ -50,7 +50,7 @@ def plan(asked: Asked, settings: Settings) -> Plan:
     """
     pipeline = load_pipeline(asked.target)
     passages, origins = asyncio.run(_plan(asked, settings, pipeline))
-    orders = Orders(asked.target, pipeline.source.name, settings)
+    orders = Orders(asked.target, pipeline.log.name, settings)
     return Plan(pipeline.label, orders, passages, origins)
 
 
@@ -61,7 +61,7 @@ def execute(planned: Plan, tell: Tell, workers: int | None = None) -> list[Passe
 
 async def _plan(asked: Asked, settings: Settings, pipeline: Pipeline) -> tuple[list[Passage], list[str]]:
     async with survey.archive(pipeline, settings) as archive:
-        source = pipeline.source.name
+        source = pipeline.log.name
         tps = await survey.partitions(archive.consumer, source, asked.partitions, asked.target)
         pasts = await archive.past(tps)
         if asked.at is None:

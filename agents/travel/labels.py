@@ -18,13 +18,13 @@ class Labels:
     def __init__(self, pipeline: Pipeline, consumer: AIOKafkaConsumer) -> None:
         self.pipeline = pipeline
         self._consumer = consumer
-        self._parse = pipeline.decoder().parse
+        self._parse = pipeline.parse_logged()
         self._records: AsyncIterator[Any] | None = None
         self._next: Any = None
 
     async def begin(self, partition: int, offset: int) -> None:
         """Go to the first record of *partition* at or after *offset*."""
-        start, end = await log.bounds(self._consumer, self.pipeline.source.name, partition)
+        start, end = await log.bounds(self._consumer, self.pipeline.log.name, partition)
         self._records = self._flat(partition, max(start, offset), end)
         self._next = await anext(self._records, None)
 
@@ -40,7 +40,7 @@ class Labels:
             return None
 
     async def _flat(self, partition: int, start: int, end: int) -> AsyncIterator[Any]:
-        topic = self.pipeline.source.name
+        topic = self.pipeline.log.name
         async for _, records in log.read(self._consumer, topic, {partition: (start, end)}):
             for record in records:
                 yield record

@@ -131,20 +131,20 @@ def share(passages: Sequence[Passage], workers: int) -> list[list[Passage]]:
 
 
 def _require_same_log(asked: Asked, pipeline: Pipeline, answering: Pipeline) -> None:
-    if answering.source.name != pipeline.source.name:
+    if answering.log.name != pipeline.log.name:
         raise HeadraceError(
             f"{asked.spec} folds another log than {asked.target}",
-            why=f"its source is {answering.source.name}, that of {asked.target} is {pipeline.source.name}",
-            fix=f"source=headrace.Topic({pipeline.source.name!r}, ...) in {asked.spec}",
+            why=f"its source is {answering.log.name}, that of {asked.target} is {pipeline.log.name}",
+            fix=f"source=headrace.Topic({pipeline.log.name!r}, ...) in {asked.spec}",
         )
 
 
 async def _plan(
     asked: Asked, settings: Settings, pipeline: Pipeline
 ) -> tuple[Orders, list[Passage], list[str]]:
-    orders = Orders(asked.spec or asked.target, pipeline.source.name, settings, asked.into)
+    orders = Orders(asked.spec or asked.target, pipeline.log.name, settings, asked.into)
     async with survey.archive(pipeline, settings) as archive:
-        source, consumer = pipeline.source.name, archive.consumer
+        source, consumer = pipeline.log.name, archive.consumer
         every = await survey.partitions(consumer, source, (), asked.target)
         tps = await survey.partitions(consumer, source, asked.partitions, asked.target)
         spans = await marks.spans(consumer, tps, asked.first, asked.last)
@@ -183,7 +183,7 @@ async def _passages(
             if s.log_start > 0
         ]
         return [Passage(s.partition, s.log_start, s.stop, publish_from=s.start) for s in spans], notes
-    source = archive.pipeline.source.name
+    source = archive.pipeline.log.name
     pasts = await archive.past([TopicPartition(source, span.partition) for span in spans])
     passages = []
     for span, past in zip(spans, pasts, strict=True):

@@ -36,7 +36,7 @@ def _look(
 async def _search(
     orders: Orders, ranges: Sequence[tuple[int, int, int]], event_id: str, tell: Tell
 ) -> dict[int, list[int]]:
-    parse = load_pipeline(orders.target).decoder().parse
+    parse = load_pipeline(orders.target).parse_logged()
     spans = {number: (start, stop) for number, start, stop in ranges}
     needle = event_id.encode()
     found: dict[int, list[int]] = {}

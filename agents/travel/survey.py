@@ -38,7 +38,7 @@ class Archive(NamedTuple):
 
     def log_partition(self, number: int) -> TopicPartition:
         """Return a partition of the log."""
-        return TopicPartition(self.pipeline.source.name, number)
+        return TopicPartition(self.pipeline.log.name, number)
 
     async def past(self, tps: Sequence[TopicPartition]) -> list[Past]:
         """Return what there is of each of *tps*."""
@@ -56,7 +56,7 @@ class Archive(NamedTuple):
         return found
 
     async def _committed(self, numbers: Sequence[int]) -> dict[int, int]:
-        source = self.pipeline.source.name
+        source = self.pipeline.log.name
         # Waits until the group has a coordinator: a fresh cluster first makes its topic of offsets.
         await groups.members(self.admin, self.pipeline.name, source)
         return await groups.committed(self.admin, self.pipeline.name, source, numbers)
@@ -68,7 +68,7 @@ class Archive(NamedTuple):
         good, bad = [], []
         for slot, blob in sorted(stored):
             try:
-                header = self.sealing.header_of(blob, self.pipeline.source.name, partition)
+                header = self.sealing.header_of(blob, self.pipeline.log.name, partition)
             except SnapshotError as error:
                 bad.append(Refusal(slot, len(blob), error.reason, error.why or error.what))
             else:

@@ -100,7 +100,7 @@ def plan(asked: Asked, settings: Settings, meter: Meter) -> list[Task]:
     if asked.event_id is None:
         return [_task(asked, pasts[0], [(asked.first or 0, asked.last or 0)])]
     pipeline = load_pipeline(asked.target)
-    orders = Orders(asked.target, pipeline.source.name, settings)
+    orders = Orders(asked.target, pipeline.log.name, settings)
     with meter("looked at", sum(scan.n_offsets(past) for past in pasts)) as tell:
         found = scan.offsets_of(orders, pasts, asked.event_id, tell)
     if not found:
@@ -140,7 +140,7 @@ async def carry_out(target: str, settings: Settings, draft: Draft) -> Decision:
         store = survey.require_store(archive)
         slot = f"{PINNED}draft-{secrets.token_hex(8)}"
         await store.write(draft.partition, slot, draft.blob)
-        header = archive.sealing.header_of(draft.blob, pipeline.source.name, draft.partition)
+        header = archive.sealing.header_of(draft.blob, pipeline.log.name, draft.partition)
         command = operator.command_for(header, slot, "unlearn", excluded=draft.excluded)
         decision = await operator.send(settings.bootstrap or "", keyring(settings), command)
         await store.delete(draft.partition, slot)  # the owner has pinned a state of its own

@@ -107,7 +107,7 @@ def plan(asked: Asked, settings: Settings) -> Plan:
     """
     pipeline = load_pipeline(asked.target)
     checks, skipped = asyncio.run(_plan(asked, settings))
-    return Plan(pipeline.label, Orders(asked.target, pipeline.source.name, settings), checks, skipped)
+    return Plan(pipeline.label, Orders(asked.target, pipeline.log.name, settings), checks, skipped)
 
 
 def execute(planned: Plan, tell: Tell, workers: int | None = None) -> list[Verdict]:
@@ -123,7 +123,7 @@ def execute(planned: Plan, tell: Tell, workers: int | None = None) -> list[Verdi
 async def _plan(asked: Asked, settings: Settings) -> tuple[list[Check], list[int]]:
     pipeline = load_pipeline(asked.target)
     async with survey.archive(pipeline, settings) as archive:
-        source = pipeline.source.name
+        source = pipeline.log.name
         tps = await survey.partitions(archive.consumer, source, asked.partitions, asked.target)
         pasts = await archive.past(tps)
     pasts = pasts if asked.snapshot is None else [p for p in pasts if _find(p, asked.snapshot) is not None]

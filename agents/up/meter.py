@@ -47,7 +47,7 @@ class Meter:
     async def start(self) -> None:
         """Begin to count here."""
         name = self._pipeline.name
-        self._log = await reading.require(self._consumer, self._pipeline.source.name)
+        self._log = await reading.require(self._consumer, self._pipeline.log.name)
         self._predictions = await reading.require(self._consumer, predictions_topic(name))
         self._dead = await reading.require(self._consumer, dead_topic(name))
         self._consumer.assign(self._dead)
@@ -73,7 +73,7 @@ class Meter:
 
     async def _lags(self, ends: dict[TopicPartition, int]) -> dict[int, int]:
         starts = await self._consumer.beginning_offsets(self._log)
-        source = self._pipeline.source.name
+        source = self._pipeline.log.name
         numbers = [tp.partition for tp in self._log]
         done = await groups.committed(self._admin, self._pipeline.name, source, numbers)
         return {tp.partition: ends[tp] - max(starts[tp], done.get(tp.partition, 0)) for tp in self._log}

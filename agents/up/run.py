@@ -13,10 +13,10 @@ import msgspec
 from rich.console import Console
 
 from agents.interrupts import Interrupts
+from agents.pipeline_topics import topic_specs
 from agents.supervisor import Supervisor, WorkerProcess
 from agents.up.view import LineView, LiveView, View, partitions
 from agents.up.watch import CHECK_INTERVAL_S, Watch
-from agents.worker import topic_specs
 from headrace import __version__
 from headrace.errors import HeadraceError, LocalKafkaError
 from headrace.pipeline import Pipeline
@@ -115,7 +115,7 @@ class Up:
         if self._options.settings.bootstrap:
             self._say("kafka", bootstrap)
         names = ", ".join(f"{spec.name} (new)" if spec.name in made else spec.name for spec in specs)
-        self._say("topics", f"{names}: {self._pipeline.source.partitions} partitions, the last one 1")
+        self._say("topics", f"{names}: {self._pipeline.log.partitions} partitions, the last one 1")
 
     def _workers(self, bootstrap: str) -> Supervisor:
         chosen = self._options.settings.session_timeout_s
@@ -152,7 +152,7 @@ class Up:
         for worker in supervisor.workers:
             held = partitions(worker.partitions)
             self._say(f"worker {worker.number}", f"partitions {held}, pid {worker.pid}, {worker.address}")
-        spare = len(supervisor.workers) - self._pipeline.source.partitions
+        spare = len(supervisor.workers) - self._pipeline.log.partitions
         if spare > 0:
             self._say("note", f"{spare} of the workers in reserve: there are not more partitions")
         self._say("logs", str(self._logs))

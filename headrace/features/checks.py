@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 import typing
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 
 import msgspec
 from river import base, compose
 
 from headrace.errors import DeclarationError
 from headrace.features.declared import takes_any
+from headrace.features.lookup import Lookup
 from headrace.features.moment import windows_of
 from headrace.features.window import Window
 from headrace.models import inspection
-from headrace.topic import types_in
+from headrace.topic import Topic, types_in
 from schemas.events import is_free
 
 Types: typing.TypeAlias = Mapping[str, set[type]]
@@ -78,6 +79,37 @@ def check_windows(argument: str, model: base.Estimator, types: Types | None) -> 
     if types is not None:
         for window in _first_of(model):
             _check_fields(argument, window, types)
+
+
+class Reading(typing.Protocol):
+    """What a pipeline says of the features that reach its models."""
+
+    source: Topic
+    target: str | None
+    features: tuple[str, ...] | None
+    lookups: tuple[Lookup, ...]
+    transform: Callable[[], base.Transformer] | None
+
+
+def check_features(pipeline: Reading, models: Mapping[str, base.Estimator]) -> None:
+    """Refuse a pipeline whose windows cannot be fed, or are in one of its *models*.
+
+    Raises
+    ------
+    DeclarationError
+        If so.
+    """
+    for name, model in models.items():
+        check_no_windows(f"models[{name!r}]", model)
+    if pipeline.transform is None:
+        return
+    event_time, named = pipeline.source.event_time, pipeline.features
+    time = None if event_time is None or event_time.field in (named or ()) else event_time.field
+    types = types_of(pipeline.source.event_type, {"id", pipeline.target, time}, named)
+    if types is not None:
+        for lookup in pipeline.lookups:
+            types |= lookup.types()
+    check_windows("transform", pipeline.transform(), types)
 
 
 def check_no_windows(argument: str, model: base.Estimator) -> None:

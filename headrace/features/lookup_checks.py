@@ -20,8 +20,8 @@ def check_lookups(
     event_type: type[msgspec.Struct],
     features: Iterable[str] | None,
     target: str | None = None,
-) -> None:
-    """Refuse lookups that cannot join events of *event_type*.
+) -> tuple[Lookup, ...]:
+    """Return *lookups*, if they can join events of *event_type*.
 
     Parameters
     ----------
@@ -33,6 +33,12 @@ def check_lookups(
     DeclarationError
         Naming ``lookups[i]``.
     """
+    if not isinstance(lookups, list | tuple):
+        raise DeclarationError(
+            "lookups",
+            f"expected a list of headrace.Lookup, got {type(lookups).__name__}",
+            fix="lookups=[...]",
+        )
     wanted = set(event_type.__struct_fields__ if features is None else features) - {"id", target}
     hints = typing.get_type_hints(event_type, include_extras=True)
     known = {name: hint for name, hint in hints.items() if name in wanted and not is_free(hint)}
@@ -48,6 +54,7 @@ def check_lookups(
         RowReader(lookup)
         _check_keys(argument, lookup, known)
         _check_names(argument, lookup, taken)
+    return tuple(lookups)
 
 
 def _check_keys(argument: str, lookup: Lookup, known: dict[str, Any]) -> None:

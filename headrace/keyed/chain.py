@@ -8,8 +8,8 @@ last use is the oldest that it holds, and what is older in those before it is go
 from __future__ import annotations
 
 import zlib
-from collections.abc import Iterable, Sequence
-from typing import Any, NamedTuple, TypeAlias
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from typing import Any, NamedTuple, Protocol, TypeAlias, TypeVar
 
 import msgspec
 
@@ -21,6 +21,8 @@ MOST_WRITTEN = 3
 
 Kept: TypeAlias = tuple[bytes, int, bytes]
 """Key, offset of its last event, bytes of its models."""
+
+_Entry = TypeVar("_Entry")
 
 _encode_part = msgspec.msgpack.Encoder().encode
 _decode_part = msgspec.msgpack.Decoder(list[Kept]).decode
@@ -81,6 +83,52 @@ def planned(
     return Plan(0, -1, Link(next_offset, (0,) * GROUPS, (0,)))
 
 
+class Linked(Protocol):
+    """A snapshot that has begun."""
+
+    @property
+    def link(self) -> Link:
+        """Where it stands in its chain."""
+        ...
+
+
+class Line:
+    """The snapshots of one state, in the order they began: which is stored, which may yet be.
+
+    Attributes
+    ----------
+    written
+        The newest that is surely stored, ``None`` if none is that the next could add to.
+    """
+
+    def __init__(self, written: Link | None = None) -> None:
+        self.written = written
+        self._open: list[Linked] = []
+
+    def planned(self, next_offset: int, n_held: int, *, whole: bool) -> Plan:
+        """Return what the next snapshot writes; see `planned`."""
+        between = [capture.link.weights[0] for capture in reversed(self._open)]
+        return planned(next_offset, self.written, n_held, between=between, whole=whole)
+
+    def begin(self, capture: Linked) -> None:
+        """Count *capture* among those that may yet be stored."""
+        self._open.append(capture)
+
+    def end(self, capture: Linked, *, written: bool) -> bool:
+        """Let the next snapshot add to *capture*, if it is written and nothing newer is; return whether.
+
+        One that did not begin here changes nothing.
+        """
+        if capture not in self._open:
+            return False
+        self._open.remove(capture)
+        link = capture.link
+        is_newest = written and (self.written is None or link.next_offset >= self.written.next_offset)
+        if is_newest:
+            self.written = link
+        return is_newest
+
+
 class State(msgspec.Struct, forbid_unknown_fields=True):
     """What a snapshot of keyed models holds.
 
@@ -101,9 +149,9 @@ class State(msgspec.Struct, forbid_unknown_fields=True):
         return Link(next_offset, self.ages, self.weights)
 
 
-def packed(keys: Sequence[Kept]) -> bytes:
-    """Return *keys* as a part of a snapshot."""
-    return zlib.compress(_encode_part(keys), 1)
+def packed(entries: Sequence[Any]) -> bytes:
+    """Return *entries* as a part of a snapshot."""
+    return zlib.compress(_encode_part(entries), 1)
 
 
 def state_of(body: Any) -> State:
@@ -159,7 +207,7 @@ def merged(states: Sequence[State]) -> list[Kept]:
     for state in reversed(states):
         if len(found) == newest.n_keys:
             break
-        for kept in _unpacked(state.parts):
+        for kept in unpacked(state.parts, _decode_part):
             if kept[1] >= newest.oldest and kept[0] not in found:
                 found[kept[0]] = kept
     if len(found) != newest.n_keys:
@@ -171,9 +219,16 @@ def merged(states: Sequence[State]) -> list[Kept]:
     return sorted(found.values(), key=lambda kept: kept[1])
 
 
-def _unpacked(parts: Iterable[bytes]) -> Iterable[Kept]:
+def unpacked(parts: Iterable[bytes], decode: Callable[[bytes], list[_Entry]]) -> Iterator[_Entry]:
+    """Yield the entries of *parts*, which `packed` made.
+
+    Raises
+    ------
+    SnapshotError
+        If one cannot be read.
+    """
     for part in parts:
         try:
-            yield from _decode_part(zlib.decompress(part))
+            yield from decode(zlib.decompress(part))
         except (zlib.error, msgspec.MsgspecError) as error:
             raise SnapshotError("state", "a part of the snapshot cannot be read", why=str(error)) from error

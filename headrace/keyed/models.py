@@ -8,7 +8,7 @@ from typing import Any
 
 from headrace.keyed import chain
 from headrace.keyed.capture import KeyedCapture
-from headrace.keyed.chain import Link
+from headrace.keyed.chain import Line
 from headrace.keyed.entry import Entry, Making, Members
 from headrace.models.digest import digest
 from schemas import Refusal
@@ -35,9 +35,8 @@ class KeyedModels:
         self._max_keys = max_keys
         self._entries: OrderedDict[bytes, Entry] = OrderedDict()
         self._capture: KeyedCapture | None = None
-        self._open: list[KeyedCapture] = []
         self._n_captures = 0
-        self._written: Link | None = None
+        self._line = Line()
         self.evicted = 0
 
     def __len__(self) -> int:
@@ -70,9 +69,8 @@ class KeyedModels:
         """
         if self._capture is not None:
             self._capture.supersede()
-        between = [capture.link.weights[0] for capture in reversed(self._open)]
         n_held = len(self._entries)
-        plan = chain.planned(next_offset, self._written, n_held, between=between, whole=whole)
+        plan = self._line.planned(next_offset, n_held, whole=whole)
         self._n_captures += 1
         self._capture = KeyedCapture(
             self,
@@ -81,7 +79,7 @@ class KeyedModels:
             number=self._n_captures,
             head={"step": step, "max_keys": self._max_keys, "n_keys": n_held, **self._uses()},
         )
-        self._open.append(self._capture)
+        self._line.begin(self._capture)
         return self._capture
 
     def done(self, capture: KeyedCapture) -> None:
@@ -92,10 +90,7 @@ class KeyedModels:
     def closed(self, capture: KeyedCapture, *, written: bool) -> None:
         """Let the next snapshot add to *capture*, if it is written and nothing newer is."""
         self.done(capture)
-        self._open.remove(capture)
-        link = capture.link
-        if written and (self._written is None or link.next_offset >= self._written.next_offset):
-            self._written = link
+        self._line.end(capture, written=written)
 
     def restore(self, bodies: Sequence[Any], next_offset: int, *, goes_on: bool) -> int:
         """Hold, as from *next_offset* on, what the snapshots *bodies*, oldest first, say; only when new.
@@ -112,7 +107,7 @@ class KeyedModels:
         chain.require(newest, self._max_keys, next_offset)
         for key, last_use, blob in chain.merged(states):
             self._entries[key] = Entry(key, last_use, resting=blob)
-        self._written = newest.link(next_offset) if goes_on else None
+        self._line = Line(newest.link(next_offset) if goes_on else None)
         if self._entries:  # models that cannot be read must show now, while there is a snapshot before
             self._entries[next(reversed(self._entries))].wake(self._making)
         return newest.step

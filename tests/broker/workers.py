@@ -17,7 +17,7 @@ from typing import Any
 
 import confluent_kafka
 
-from agents.worker import topic_specs
+from agents.pipeline_topics import topic_specs
 from headrace.loading import load_pipeline
 from streams import client, topics
 

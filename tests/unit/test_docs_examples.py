@@ -86,6 +86,10 @@ def purchases(i: int) -> dict[str, Any]:
     }
 
 
+def departures(i: int) -> dict[str, Any]:
+    return {"at": 1.7e9 + i, "origin": "JFK", "distance_km": 900.0 + i % 9, "is_late": i % 2 == 1}
+
+
 EVENTS: dict[str, Callable[[int], dict[str, Any]]] = {
     "pipelines/fraud.py": payments,
     "pipelines/houses.py": houses,
@@ -94,6 +98,7 @@ EVENTS: dict[str, Callable[[int], dict[str, Any]]] = {
     "pipelines/boilers.py": boilers,
     "pipelines/shoppers.py": baskets,
     "pipelines/spending.py": purchases,
+    "pipelines/departures.py": departures,
 }
 N_EVENTS = 600
 

@@ -39,7 +39,7 @@ class _Read(NamedTuple):
 
 def write(pipeline: Pipeline, reader: Reader, into: Path) -> dict[int, Final]:
     """Fold the log of *pipeline*, write down what it publishes and return the final states."""
-    topic, n = pipeline.source.name, pipeline.source.partitions
+    topic, n = pipeline.log.name, pipeline.log.partitions
     folds = {number: Fold(pipeline, topic, number) for number in range(n)}
     with into.open("w", encoding="ascii") as lines:
         emits = {number: (_Writer(lines, number, PREDICT), _Writer(lines, number, DEAD)) for number in folds}

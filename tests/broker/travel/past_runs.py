@@ -57,7 +57,7 @@ class PastRun:
         self.bootstrap = bootstrap
         self.name = name
         self.pipeline = load_pipeline(target)
-        self.topic = self.pipeline.source.name
+        self.topic = self.pipeline.log.name
         self.settings = Settings(bootstrap=bootstrap)
         self.sealing: Sealer = sealer(self.pipeline, self.settings, keyring(self.settings))
         self.fold = Fold(self.pipeline, self.topic, 0)

@@ -176,3 +176,81 @@ def test_a_reader_goes_on_from_its_state_and_refuses_that_of_other_lookups() -> 
     assert restored.read(dict(event), 3000) == {"rate_max_2_by_country": 2.0, "rate": 2.0, "amount": 6.0}
     with pytest.raises(SnapshotError, match="lookup tables"):
         reader([RATES, RATES]).restore(made.state())
+
+
+def late_rates(**options: Any) -> hr.Pipeline:
+    lookup = hr.Lookup(hr.Topic("rates", Dated, time=hr.EventTime("at", unit="ms")), key="country", **options)
+    return declare(
+        lookups=[lookup],
+        transform=lambda: hr.Window("rate", "country", "mean", size_s=60) + compose.SelectType(float),
+    )
+
+
+class Dated(msgspec.Struct):
+    country: str
+    at: int
+    rate: float
+
+
+def rate(i: int) -> dict[str, Any]:
+    return {"country": "de", "at": int((1.7e9 + i * 7 - 3) * 1000), "rate": float(i * 5 % 7)}
+
+
+def test_rows_join_the_events_of_a_pipeline_as_of_their_time() -> None:
+    harness, river = Harness(late_rates()), model()
+    past: list[tuple[float, float]] = []
+    for i in range(60):
+        p = payment(i)
+        x = {"amount": float(p["amount"])}
+        if p["country"] == "de":
+            x["rate"] = rate(i)["rate"]
+            inside = [r for at, r in past if int(at // 2) > int(p["at"] // 2) - 30]
+            if inside:
+                x["rate_mean_60s_by_country"] = sum(inside) / len(inside)
+            past.append((p["at"], rate(i)["rate"]))
+        expected = river.predict_proba_one(x)[True]
+        river.learn_one(x, p["is_fraud"])
+        harness.row("rates", rate(i + 1))
+        if i == 0:
+            harness.row("rates", rate(0))
+        harness.send(p)
+        assert harness.predictions[-1]["probability"]["true"] == pytest.approx(expected, abs=1e-12)
+    assert harness.dead == []
+
+
+def test_with_lookups_a_pipeline_goes_on_from_a_snapshot_to_the_bit() -> None:
+    whole, part = Harness(late_rates()), Harness(late_rates())
+    for i in range(40):
+        if i == 20:
+            snapshot, offsets = part.snapshot(), part.inlet_offsets()
+            part = Harness(late_rates())
+            part.restore(snapshot)
+            part.seek(offsets)
+        for harness in (whole, part):
+            harness.row("rates", rate(i))
+            harness.send(payment(i))
+    assert part.digest() == whole.digest()
+    assert part.predictions == whole.predictions[20:]
+
+
+def test_what_is_no_row_is_a_dead_letter_and_a_tombstone_deletes() -> None:
+    harness = Harness(late_rates(missing="dead"))
+    harness.row("rates", {**rate(0), "rate": "dear"})
+    harness.row("rates", rate(0))
+    harness.row("rates", None, key="it")
+    harness.send({**payment(1), "at": 1.7e9})
+    harness.row("rates", None, key="de", timestamp_ms=1_700_000_100_000)
+    harness.send({**payment(2), "at": 1.7e9 + 99})
+    harness.send({**payment(4), "at": 1.7e9 + 100})
+    assert [letter["error"]["type"] for letter in harness.dead] == ["type", "lookup"]
+    assert [result["event_id"] for result in harness.predictions] == ["1", "2"]
+
+
+def test_a_wrong_lookup_is_refused_with_its_place() -> None:
+    with pytest.raises(hr.DeclarationError, match="is to name the row") as caught:
+        declare(lookups=[hr.Lookup(hr.Topic("rates", Dated), key="at", on="city")], transform=None)
+    assert caught.value.argument == "lookups[0]"
+    with pytest.raises(hr.DeclarationError, match="expected a list"):
+        declare(lookups=RATES)
+    with pytest.raises(hr.HeadraceError, match="looks nothing up"):
+        Harness(declare()).row("rates", rate(0))

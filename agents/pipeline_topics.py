@@ -1,0 +1,34 @@
+"""Which topics a pipeline needs."""
+
+from __future__ import annotations
+
+from headrace.pipeline import Pipeline
+from headrace.truth import LABELS_STATUS
+from schemas.cloudevents import FACT_TYPES
+from streams import topics
+
+
+def topic_specs(pipeline: Pipeline) -> list[topics.TopicSpec]:
+    """Return the topics *pipeline* needs."""
+    source, partitions = pipeline.source, pipeline.log.partitions
+    first, *others = topics.pipeline_topics(
+        pipeline.name,
+        source.name,
+        key=source.key,
+        event=source.event_type.__name__,
+        partitions=source.partitions,
+        retention_s=source.retention_s,
+    )
+    merged = []
+    if pipeline.labels is not None:
+        labels = pipeline.labels
+        n = labels.partitions or source.partitions
+        merged = [
+            topics.TopicSpec(labels.topic, labels.key or "as the event", "labels", n, source.retention_s),
+            topics.facts_spec(
+                pipeline.name, LABELS_STATUS, event=FACT_TYPES[LABELS_STATUS], partitions=partitions
+            ),
+        ]
+    if pipeline.log_sources:
+        merged.append(topics.log_spec(pipeline.name, partitions=partitions, retention_s=source.retention_s))
+    return [first, *merged, *others]

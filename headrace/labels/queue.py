@@ -1,0 +1,98 @@
+"""Packed entries: found by event id, taken in order of arrival."""
+
+from __future__ import annotations
+
+import zlib
+from collections.abc import Iterator
+from heapq import heapify, heappush, heapreplace
+from itertools import islice
+from typing import NamedTuple
+
+from headrace.keyed.entry import GROUPS
+from headrace.labels.outcomes import EventId
+from headrace.labels.packing import Head, head_of
+
+_BATCH = 64
+"""So many of a group's oldest are looked up together: a dict goes past what was deleted at each look."""
+
+
+class Oldest(NamedTuple):
+    """The entry that came first; its number is unlike all others."""
+
+    number: int
+    group: int
+    event_id: EventId
+    blob: bytes
+    head: Head
+
+
+def group_of(event_id: EventId) -> int:
+    """Return the group of *event_id*, the same in every process."""
+    text = event_id if isinstance(event_id, str) else str(event_id)
+    return zlib.crc32(text.encode()) % GROUPS
+
+
+class Queue:
+    """Entries of one kind, whose order of arrival is that of their numbers.
+
+    Attributes
+    ----------
+    groups
+        The entries, by group: small dicts grow without a pause.
+    n
+        How many there are.
+    """
+
+    def __init__(self) -> None:
+        self.groups: list[dict[EventId, bytes]] = [{} for _ in range(GROUPS)]
+        self.n = 0
+        self._heads: list[Oldest] = []  # a heap with at most one of each group, which may be gone meanwhile
+        self._has_head = [False] * GROUPS
+        self._next: list[Iterator[tuple[EventId, bytes]]] = [iter(())] * GROUPS
+
+    def put(self, group: int, event_id: EventId, blob: bytes) -> None:
+        """Add an entry, which is younger than all others; *event_id* is not there."""
+        self.groups[group][event_id] = blob
+        self.n += 1
+        if not self._has_head[group]:
+            self._has_head[group] = True
+            heappush(self._heads, _oldest(group, event_id, blob))
+
+    def take(self, group: int, event_id: EventId) -> bytes | None:
+        """Remove and return the entry of *event_id*, ``None`` if it is not there."""
+        blob = self.groups[group].pop(event_id, None)
+        if blob is not None:
+            self.n -= 1
+        return blob
+
+    def oldest(self) -> Oldest | None:
+        """Return the entry that came first, and leave it."""
+        heads, groups = self._heads, self.groups
+        while heads:
+            first = heads[0]
+            if groups[first.group].get(first.event_id) is first.blob:
+                return first
+            after = self._after(first.group)
+            if after is None:
+                self._has_head[first.group] = False
+                heads[0] = heads[-1]
+                heads.pop()
+                heapify(heads)  # of 32 at most
+            else:
+                heapreplace(heads, after)
+        return None
+
+    def _after(self, group: int) -> Oldest | None:
+        """Return the oldest of *group*."""
+        entries = self.groups[group]
+        for event_id, blob in self._next[group]:
+            if entries.get(event_id) is blob:
+                return _oldest(group, event_id, blob)
+        self._next[group] = batch = iter([*islice(entries.items(), _BATCH)])
+        first = next(batch, None)
+        return None if first is None else _oldest(group, *first)
+
+
+def _oldest(group: int, event_id: EventId, blob: bytes) -> Oldest:
+    head = head_of(blob)
+    return Oldest(head.number, group, event_id, blob, head)

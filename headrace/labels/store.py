@@ -1,0 +1,206 @@
+"""All that waits or is remembered on one partition, in queues, and how it is written down."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Sequence
+from typing import Any
+
+from headrace.keyed.chain import Line
+from headrace.labels.capture import Changes, LabelsCapture, merged, saved_of
+from headrace.labels.delays import Delays
+from headrace.labels.outcomes import STATES, EventId
+from headrace.labels.packing import EVENT, ORPHAN, SETTLED, Packer, encode, head_of
+from headrace.labels.queue import Oldest, Queue, group_of
+
+ENTRY_BYTES = 160
+"""What an entry takes beside its bytes: a short event id, headers of two objects, a place in a dict."""
+
+KINDS = (EVENT, ORPHAN, SETTLED)
+
+
+class Store:
+    """Packed entries in a queue for each kind; an event id is in one of them at most.
+
+    Parameters
+    ----------
+    declared
+        What the declaration says as far as the state depends on it.
+    most_changes
+        When so many entries have changed since a snapshot was written, the next one is written whole.
+
+    Attributes
+    ----------
+    now_s
+        The log's time.
+    number
+        Of the next entry; each is unlike all others.
+    size_bytes
+        What all entries take in memory, about.
+    counts, delays
+        Of outcomes.
+    """
+
+    def __init__(self, declared: str, most_changes: int) -> None:
+        self.queues = tuple(Queue() for _ in KINDS)
+        self.packer = Packer()
+        self.now_s = -float("inf")
+        self.number = self.size_bytes = 0
+        self.counts = dict.fromkeys((*STATES, "evicted", "forgotten"), 0)
+        self.delays = Delays()
+        self._declared = declared
+        self._most_changes = most_changes
+        self._line = Line()
+        self._reading: LabelsCapture | None = None
+        self._changes: Changes | None = None  # since the last capture began; None before the first
+        self._sealed: dict[LabelsCapture, Changes] = {}  # until each, since the last one that was written
+
+    @property
+    def n_held(self) -> int:
+        """How many entries there are."""
+        return sum(queue.n for queue in self.queues)
+
+    def surplus(self, most: int, most_bytes: int) -> Oldest | None:
+        """Return what has to give way, if there are more than *most* of a kind or all take over *most_bytes*.
+
+        Of bytes, settled events give way first, and events that wait last.
+        """
+        events, orphans, settled = self.queues
+        if events.n <= most and orphans.n <= most and settled.n <= most and self.size_bytes <= most_bytes:
+            return None
+        over = [queue for queue in self.queues if queue.n > most] or [settled, orphans, events]
+        return next((first for queue in over if (first := queue.oldest()) is not None), None)
+
+    def put(self, kind: int, group: int, event_id: EventId, blob: bytes) -> None:
+        """Add an entry, which is younger than all others, and has the number `number`."""
+        self.queues[kind].put(group, event_id, blob)
+        self.number += 1
+        self.size_bytes += len(blob) + ENTRY_BYTES
+        if self._changes is not None:
+            self._note(self._changes, group, event_id, blob=blob, before=b"")
+
+    def take(self, kind: int, group: int, event_id: EventId) -> bytes | None:
+        """Remove and return an entry, ``None`` if it is not there."""
+        blob = self.queues[kind].take(group, event_id)
+        if blob is None:
+            return None
+        self.size_bytes -= len(blob) + ENTRY_BYTES
+        if self._changes is not None:
+            self._note(self._changes, group, event_id, blob=b"", before=blob)
+        return blob
+
+    def get(self, kind: int, group: int, event_id: EventId) -> bytes | None:
+        """Return an entry, ``None`` if it is not there."""
+        return self.queues[kind].groups[group].get(event_id)
+
+    def oldest(self) -> Oldest | None:
+        """Return the entry that came first of all."""
+        found = [first for queue in self.queues if queue.n and (first := queue.oldest())]
+        return min(found, default=None)
+
+    def digest(self) -> str:
+        """Return a fingerprint of all that the outcomes to come depend on."""
+        sha = hashlib.sha256(encode((self.now_s, self.number, self.counts, self.delays.counts())))
+        sha.update(encode(self.packer.shapes))
+        for queue in self.queues:
+            for group in queue.groups:
+                sha.update(encode([*group.items()]))
+        return sha.hexdigest()
+
+    def capture(self, next_offset: int, step: int, *, whole: bool) -> LabelsCapture:
+        """Begin to write down what the newest written snapshot lacks, and a share of the rest.
+
+        A capture that is not done is given up: only one is shown what changes.
+        """
+        if self._reading is not None:
+            self._reading.supersede()
+        sealed = self._changes or {}
+        if len(sealed) + sum(map(len, self._sealed.values())) > self._most_changes:
+            self._start_anew()
+        plan = self._line.planned(next_offset, self.n_held, whole=whole)
+        self._reading = LabelsCapture(
+            self,
+            self.queues,
+            {} if plan.turn < 0 else _last([*self._sealed.values(), sealed]),
+            plan=plan,
+            head={"step": step, "n_held": self.n_held, **self._head()},
+        )
+        self._line.begin(self._reading)
+        self._sealed[self._reading], self._changes = sealed, {}
+        return self._reading
+
+    def done(self, capture: LabelsCapture) -> None:
+        """Show *capture* no more changes."""
+        if self._reading is capture:
+            self._reading = None
+
+    def closed(self, capture: LabelsCapture, *, written: bool) -> None:
+        """Let the next snapshot add to *capture*, if it is written and nothing newer is."""
+        self.done(capture)
+        if self._line.end(capture, written=written):
+            while next(iter(self._sealed)) is not capture:
+                del self._sealed[next(iter(self._sealed))]
+            del self._sealed[capture]
+
+    def restore(self, bodies: Sequence[Any], next_offset: int) -> int:
+        """Hold what the snapshots *bodies*, oldest first, say, as at *next_offset*; only when new.
+
+        Return the step of the last of them, to which the next snapshot adds.
+
+        Raises
+        ------
+        SnapshotError
+            If they are not the whole state of labels declared like these.
+        """
+        states = [saved_of(body, self._declared) for body in bodies]
+        newest = states[-1]
+        self._fill(merged(states))
+        self.packer = Packer(newest.shapes)
+        self.now_s, self.number = newest.now_s, newest.number
+        self.counts, self.delays = {**self.counts, **newest.counts}, Delays(newest.delays)
+        self._line = Line(newest.link(next_offset))
+        self._changes = {}
+        return newest.step
+
+    def _fill(self, entries: dict[EventId, bytes]) -> None:
+        heads = [(head_of(blob), event_id, blob) for event_id, blob in entries.items()]
+        heads.sort(key=lambda each: each[0].number)
+        for head, event_id, blob in heads:
+            self.queues[head.kind].put(group_of(event_id), event_id, blob)
+            self.size_bytes += len(blob) + ENTRY_BYTES
+
+    def _note(self, changes: Changes, group: int, event_id: EventId, *, blob: bytes, before: bytes) -> None:
+        """Remember for snapshots that an entry has become *blob*."""
+        if self._reading is not None:
+            self._reading.before_change(group, event_id, before)
+        changes[event_id] = blob
+        if len(changes) > self._most_changes:
+            self._start_anew()
+
+    def _start_anew(self) -> None:
+        """Let the next snapshot be whole, and note no changes until it begins."""
+        if self._reading is not None:
+            self._reading.supersede()
+        self._line = Line()
+        self._changes = None
+        self._sealed.clear()
+
+    def _head(self) -> dict[str, Any]:
+        return {
+            "declared": self._declared,
+            "number": self.number,
+            "now_s": self.now_s,
+            "counts": dict(self.counts),
+            "delays": self.delays.counts(),
+            "shapes": self.packer.shapes,
+        }
+
+
+def _last(sealed: Sequence[Changes]) -> Changes:
+    """Return the last change of each entry."""
+    if len(sealed) == 1:
+        return sealed[0]
+    changed: Changes = {}
+    for changes in sealed:
+        changed.update(changes)
+    return changed

@@ -1,0 +1,196 @@
+"""All that a fold knows: models, one set or one for each key, and what goes on beside them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from headrace import fold_faults
+from headrace.errors import SnapshotError
+from headrace.fold_state import Capture, Part, WholeCapture, checked_models, require_parts, whole_state
+from headrace.joint_capture import Inner, JointCapture, parted
+from headrace.keyed.entry import GROUPS, Making, Members, Models
+from headrace.keyed.models import KeyedModels
+from headrace.labels.waiting import Waiting
+from headrace.merged_log import MergedLog, Take
+from headrace.models.digest import digest
+from headrace.models.verbs import binding_of, needs_label
+from headrace.pipeline import Pipeline
+from headrace.record import Counts, Record
+from headrace.snapshots import pickling
+from headrace.snapshots.allowed import Allowed
+from headrace.snapshots.capture import begin
+from headrace.team import Team
+from headrace.truth import Truth
+from schemas.log import DELETED, LogRecord
+
+
+class Memory:
+    """The state of one pipeline on one partition.
+
+    Parameters
+    ----------
+    pipeline
+        The declaration; its factories build the models.
+    topic, partition
+        Of the log.
+    allowed
+        Classes that snapshots may hold besides river's.
+
+    Attributes
+    ----------
+    models
+        The models by name; with ``scope="key"`` such as a new key gets.
+    team
+        Who answers and learns.
+    keyed
+        The models of each key, with ``scope="key"``.
+    reader, merged, truth
+        Event time and features, what was folded of the sources, events that wait for their label: each where
+        the pipeline needs it.
+    """
+
+    def __init__(self, pipeline: Pipeline, topic: str, partition: int, allowed: Allowed | None) -> None:
+        self._pipeline = pipeline
+        self._allowed = allowed or Allowed()
+        self.models = fold_faults.seeded_as_asked(pipeline.fresh_models())
+        self._bindings = {name: binding_of(model, pipeline.task) for name, model in self.models.items()}
+        is_supervised = any(needs_label(model) for model in self.models.values())
+        self.team = Team(pipeline.combine, is_supervised=is_supervised)
+        self.team.select(self._bound(self.models))
+        self.keyed = self._new_keyed() if pipeline.scope == "key" else None
+        self.reader = pipeline.reader()
+        self.waiting = None if pipeline.labels is None else Waiting(pipeline.labels)
+        self.truth = self._new_truth((pipeline.name, pipeline.label, topic, partition))
+        takers: dict[str, Take] = {} if self.truth is None else {"label": self.truth.label}
+        takers |= {f"lookup:{lookup.topic.name}": self._update for lookup in pipeline.lookups}
+        self.merged = MergedLog(takers) if pipeline.log_sources else None
+        parts = {"reader": self.reader, "sources": self.merged}
+        self._parts: dict[str, Part] = {name: part for name, part in parts.items() if part is not None}
+        self._expected_s: dict[str, float] = {}
+
+    @property
+    def reach(self) -> int:
+        """How many snapshots a restore may need."""
+        return 1 if self.keyed is None and self.waiting is None else GROUPS + 1
+
+    def digest(self) -> str:
+        """Return a fingerprint of what the results to come depend on."""
+        if self.keyed is not None:
+            found: list[Any] = [*self.keyed.digests()]
+        else:
+            found = [(name, digest(model)) for name, model in self.models.items()]
+        found += [(name, digest(part.state())) for name, part in self._parts.items()]
+        if self.waiting is not None:
+            found.append(("labels", self.waiting.digest()))
+        return digest([self.team.step, *found])
+
+    def capture(self, next_offset: int, *, whole: bool, at_once: bool) -> Capture:
+        """Begin to write down the state as it is now; see `headrace.fold.Fold.capture`."""
+        step = self.team.step
+
+        def begun(name: str, state: dict[str, Any]) -> WholeCapture:
+            def expect(cost_s: float) -> None:
+                self._expected_s[name] = cost_s
+
+            body = begin(state, expected_s=0.0 if at_once else self._expected_s.get(name))
+            return WholeCapture(body, next_offset, step, expect)
+
+        parts = {name: part.state() for name, part in self._parts.items()}
+        others: dict[str, Inner] = {}
+        if self.keyed is None:
+            some = {"parts": parts} if parts else {}
+            main: Capture = begun("main", {"step": step, "models": self.models, **some})
+        else:
+            main = self.keyed.capture(next_offset, step, whole=whole)
+            if parts:
+                others["parts"] = begun("parts", parts)
+        if self.waiting is not None:
+            others["labels"] = self.waiting.capture(next_offset, step, whole=whole)
+        return JointCapture(main, others) if others else main
+
+    def restore(self, next_offset: int, states: Sequence[Any]) -> None:
+        """Become the state at *next_offset* that the unpickled bodies *states*, oldest first, say.
+
+        Raises
+        ------
+        SnapshotError
+            If they are no state of this pipeline; this one is as before.
+        """
+        self.team.step = self._take_over(states, next_offset, goes_on=True)
+
+    def adopt_models(self, next_offset: int, states: Sequence[Any]) -> None:
+        """Take over the models of a snapshot; all else goes on.
+
+        Raises
+        ------
+        SnapshotError
+            If it is of another pipeline.
+        """
+        self._take_over(states, next_offset, goes_on=False)
+
+    def _take_over(self, states: Sequence[Any], next_offset: int, *, goes_on: bool) -> int:
+        """Replace the models, or raise and leave them; return the step of the snapshot."""
+        if not states:
+            raise SnapshotError("state", "there is no snapshot to take models from")
+        labels: list[bytes] = []
+        parts: Any = None
+        if self.waiting is not None or (self.keyed is not None and self._parts):
+            joint = parted(states)
+            bodies = joint["main"] if self.keyed is not None else joint["main"][-1:]
+            states, labels = self._opened(bodies), joint.get("labels", [])
+            parts = self._opened(joint["parts"][-1:])[0] if "parts" in joint else None
+        if self.keyed is not None:
+            return self._take_over_keyed(states, parts or {}, next_offset, goes_on=goes_on)
+        state = whole_state(states, self.models)
+        require_parts(state.parts, self._parts)
+        members = self._bound(state.models)
+        if goes_on:
+            if self.waiting is not None:
+                self.waiting.restore(self._opened(labels), next_offset)
+            self._restore_parts(state.parts)
+        self.team.select(members)
+        self.models = state.models
+        return state.step
+
+    def _take_over_keyed(
+        self, states: Sequence[Any], parts: Mapping[str, Any], next_offset: int, *, goes_on: bool
+    ) -> int:
+        require_parts(parts, self._parts)
+        keyed = self._new_keyed()
+        step = keyed.restore(states, next_offset, goes_on=goes_on)
+        if goes_on:
+            self._restore_parts(parts)
+        self.keyed = keyed
+        return step
+
+    def _update(self, logged: LogRecord, record: Record, counts: Counts) -> None:
+        """Take in a record of a lookup's topic."""
+        counts.others += 1
+        if self.reader is not None:
+            data = bytes(logged.data)
+            row = None if data == DELETED else data
+            self.reader.update(logged.source.topic, record.key, row, logged.timestamp_ms)
+
+    def _opened(self, bodies: Sequence[bytes]) -> list[Any]:
+        return [pickling.loads(body, self._allowed) for body in bodies]
+
+    def _restore_parts(self, states: Mapping[str, Any]) -> None:
+        for name, part in self._parts.items():
+            part.restore(states[name])
+
+    def _new_keyed(self) -> KeyedModels:
+        def read(blob: bytes) -> Models:
+            return checked_models(pickling.unpickled(blob, self._allowed), self.models)
+
+        return KeyedModels(Making(self._pipeline.fresh_models, self._bound, read), self._pipeline.max_keys)
+
+    def _bound(self, models: Models) -> Members:
+        members = [(name, bind(models[name])) for name, bind in self._bindings.items()]
+        return fold_faults.with_faults(members)
+
+    def _new_truth(self, place: tuple[str, str, str, int]) -> Truth | None:
+        reader = self._pipeline.label_reader()
+        if reader is None or self.waiting is None or self.reader is None:
+            return None
+        return Truth(self.waiting, reader, self.team, self.reader.clock, place)

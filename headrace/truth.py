@@ -1,0 +1,113 @@
+"""What becomes of answers once the truth is known: labels that come later find their event, models learn."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+
+import msgspec
+
+from headrace.event_time import EventClock
+from headrace.labels.outcomes import Outcome, Waiter, status_of
+from headrace.labels.reading import LabelFault, LabelReader
+from headrace.labels.waiting import Waiting
+from headrace.record import Counts, Record, Tell
+from headrace.team import Team
+from schemas import Answer
+from schemas.log import LogRecord
+
+LABELS_STATUS = "labels.status"
+"""Of the topic of what became of labels, after the pipeline's name."""
+
+_encode = msgspec.json.Encoder().encode
+
+
+class Truth:
+    """Events that wait for their label, and what the models learn when it comes.
+
+    Parameters
+    ----------
+    waiting
+        The events.
+    reader
+        Of label records.
+    team
+        Who learns.
+    clock
+        Event time: what waits is measured by its watermark.
+    place
+        Name of the pipeline, name and version, topic and partition of the log.
+
+    Attributes
+    ----------
+    tell
+        Told each fact; ``None``: silence.
+    """
+
+    def __init__(
+        self,
+        waiting: Waiting,
+        reader: LabelReader,
+        team: Team,
+        clock: EventClock,
+        place: tuple[str, str, str, int],
+    ) -> None:
+        self.waiting = waiting
+        self.tell: Tell | None = None
+        self._reader = reader
+        self._team = team
+        self._clock = clock
+        self._place = place
+
+    def event(  # noqa: PLR0913, PLR0917 - the hot path: what the fold holds of an event, as it is
+        self,
+        record: Record,
+        event_id: Any,
+        x: dict[Any, Any],
+        y: Any,
+        step: int,
+        final: Answer,
+        models: dict[str, Answer] | None,
+        counts: Counts,
+    ) -> None:
+        """Take in an event that was answered; without a label it waits for one."""
+        waiting, clock = self.waiting, self._clock
+        for outcome in waiting.expire(clock.watermark_s):
+            self._end(outcome, record, counts)
+        offset = record.offset
+        waiter = Waiter(x, final, step, offset, record.key, models)
+        if y is None:
+            for outcome in waiting.add(event_id, waiter, clock.event_s):
+                self._end(outcome, record, counts)
+            return
+        # It brought its label and was learned: a label that comes later is the second.
+        outcomes = [*waiting.add(event_id, waiter, clock.event_s)]
+        if not any(outcome.waiter is waiter or outcome.state == "duplicate" for outcome in outcomes):
+            outcomes += waiting.label(event_id, y, offset, clock.event_s)
+        for outcome in outcomes:
+            if outcome.event_offset == offset:
+                outcome.waiter = None
+            self._end(outcome, record, counts)
+
+    def label(self, logged: LogRecord, record: Record, counts: Counts) -> None:
+        """Take in a record of the label topic."""
+        counts.others += 1
+        waiting, offset = self.waiting, record.offset
+        try:
+            given = self._reader.read(bytes(logged.data), logged.timestamp_ms)
+        except LabelFault as fault:
+            outcomes: Iterable[Outcome] = waiting.invalid(fault.event_id, offset, str(fault))
+        else:
+            outcomes = waiting.label(given.event_id, given.label, offset, given.time_s)
+        for outcome in outcomes:
+            self._end(outcome, record, counts)
+
+    def _end(self, outcome: Outcome, record: Record, counts: Counts) -> None:
+        """Teach what *outcome* says, and publish it."""
+        waiter = outcome.waiter
+        if waiter is not None and outcome.label is not None:
+            self._team.learn(waiter.x, outcome.label, counts)
+        if self.tell is not None:
+            status = status_of(outcome, *self._place)
+            key = record.key if waiter is None else waiter.key
+            self.tell(LABELS_STATUS, status.id, key, _encode(status), record)
