@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from headrace.errors import DeclarationError, HeadraceError
     from headrace.event_time import EventTime
+    from headrace.features.lookup import Lookup
+    from headrace.features.window import Window
     from headrace.labels.declaration import Labels
     from headrace.models.combine import First, Mean, Vote
     from headrace.pipeline import Pipeline, Topic
@@ -23,10 +25,12 @@ __all__ = [
     "HeadraceError",
     "Labels",
     "Limits",
+    "Lookup",
     "Mean",
     "Pipeline",
     "Topic",
     "Vote",
+    "Window",
 ]
 
 # Looked up at first use: a command that only lists topics must not wait for river to be imported.
@@ -35,6 +39,8 @@ _HOME = {
     "HeadraceError": "headrace.errors",
     "Event": "schemas.events",
     "EventTime": "headrace.event_time",
+    "Lookup": "headrace.features.lookup",
+    "Window": "headrace.features.window",
     "Limits": "schemas.events",
     "Labels": "headrace.labels.declaration",
     "First": "headrace.models.combine",

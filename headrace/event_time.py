@@ -27,8 +27,7 @@ class EventTime:
     field
         A number in the event: seconds or milliseconds since 1970.
     unit
-        ``"s"`` or ``"ms"``. Milliseconds of today are beyond `Limits.number_abs`: give the field a bound
-        of its own, ``Annotated[int, msgspec.Meta(ge=0, lt=1 << 53)]``.
+        ``"s"`` or ``"ms"``.
     lateness_s
         How far behind the newest event one may come: the watermark is so many seconds before the clock.
     late

@@ -12,15 +12,17 @@ from headrace.joint_capture import Inner, JointCapture, parted
 from headrace.keyed.entry import GROUPS, Making, Members, Models
 from headrace.keyed.models import KeyedModels
 from headrace.labels.waiting import Waiting
-from headrace.merged_log import MergedLog
+from headrace.merged_log import MergedLog, Take
 from headrace.models.digest import digest
 from headrace.models.verbs import binding_of, needs_label
 from headrace.pipeline import Pipeline
+from headrace.record import Counts, Record
 from headrace.snapshots import pickling
 from headrace.snapshots.allowed import Allowed
 from headrace.snapshots.capture import begin
 from headrace.team import Team
 from headrace.truth import Truth
+from schemas.log import DELETED, LogRecord
 
 
 class Memory:
@@ -60,7 +62,8 @@ class Memory:
         self.reader = pipeline.reader()
         self.waiting = None if pipeline.labels is None else Waiting(pipeline.labels)
         self.truth = self._new_truth((pipeline.name, pipeline.label, topic, partition))
-        takers = {} if self.truth is None else {"label": self.truth.label}
+        takers: dict[str, Take] = {} if self.truth is None else {"label": self.truth.label}
+        takers |= {f"lookup:{lookup.topic.name}": self._update for lookup in pipeline.lookups}
         self.merged = MergedLog(takers) if pipeline.log_sources else None
         parts = {"reader": self.reader, "sources": self.merged}
         self._parts: dict[str, Part] = {name: part for name, part in parts.items() if part is not None}
@@ -160,6 +163,14 @@ class Memory:
             self._restore_parts(parts)
         self.keyed = keyed
         return step
+
+    def _update(self, logged: LogRecord, record: Record, counts: Counts) -> None:
+        """Take in a record of a lookup's topic."""
+        counts.others += 1
+        if self.reader is not None:
+            data = bytes(logged.data)
+            row = None if data == DELETED else data
+            self.reader.update(logged.source.topic, record.key, row, logged.timestamp_ms)
 
     def _opened(self, bodies: Sequence[bytes]) -> list[Any]:
         return [pickling.loads(body, self._allowed) for body in bodies]

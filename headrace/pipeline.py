@@ -10,7 +10,10 @@ from typing import Any, Literal, TypeAlias, get_args
 from river import base
 
 from headrace.errors import DeclarationError
-from headrace.intake.source import LogSource, check_sources
+from headrace.features.checks import check_features
+from headrace.features.lookup import Lookup
+from headrace.features.lookup_checks import check_lookups
+from headrace.intake.source import LogSource, check_sources, lookup_sources
 from headrace.labels.declaration import Labels, check_labels
 from headrace.labels.reading import LabelReader
 from headrace.merged_log import event_in
@@ -59,6 +62,9 @@ class Pipeline:
     transform
         Factory of a river transformer that all models share: it makes an event's features before it learns
         them, once for all models.
+    lookups
+        Tables whose rows join an event, as of its time, before *transform* sees it. Their updates, the events
+        and the labels are merged into ``<name>.log``.
     limits
         What a record may be at most.
     scope
@@ -88,6 +94,7 @@ class Pipeline:
         combine: Combine | None = None,
         features: Sequence[str] | None = None,
         transform: Callable[[], base.Transformer] | None = None,
+        lookups: Sequence[Lookup] = (),
         limits: Limits | None = None,
         scope: Scope = "partition",
         max_keys: int = MAX_KEYS,
@@ -102,6 +109,7 @@ class Pipeline:
         self.features = checked_features(features)
         check_fields(source, target, self.features)
         self.key = _checked_key(source, key)
+        self.lookups = check_lookups(lookups, source.event_type, self.features, target)
         self.limits = _checked_limits(limits)
         self.decoder()
         self.transform = checks.checked_transform(transform)
@@ -110,6 +118,7 @@ class Pipeline:
         self.tasks = checks.tasks_of(samples)
         self.task: Task = next(iter(self.tasks.values()))
         kinds = set() if target is None else label_types(source, target)
+        check_features(self, samples)
         checks.check_target(samples, self.task, target, kinds)
         self.labels = None if labels is None else check_labels(labels, target, kinds, self.task)
         if self.labels is not None and scope == "key":
@@ -130,12 +139,13 @@ class Pipeline:
     @property
     def log_sources(self) -> list[LogSource]:
         """The topics that intake merges into the log; none if the source is the log."""
-        if self.labels is None and self.key == self.source.key:
+        if self.labels is None and not self.lookups and self.key == self.source.key:
             return []
-        found = [LogSource("event", self.source.name, self.source.event_type, self.key)]
+        time = None if self.source.event_time is None else self.source.event_time.field
+        found = [LogSource("event", self.source.name, self.source.event_type, self.key, time=time)]
         if self.labels is not None:
             found.append(LogSource("label", self.labels.topic, key=self.labels.key))
-        return found
+        return found + lookup_sources(self.lookups)
 
     @property
     def log(self) -> Topic:
@@ -178,10 +188,10 @@ class Pipeline:
     def reader(self) -> Reader | None:
         """Return what takes the time of events and makes their features, if anything needs it."""
         time = self.source.event_time
-        if time is None and self.transform is None and self.labels is None:
+        if time is None and self.transform is None and self.labels is None and not self.lookups:
             return None
         keeps_time = time is not None and time.field in (self.features or ())
-        return Reader(time, keeps_time=keeps_time, transform=self.transform)
+        return Reader(time, keeps_time=keeps_time, transform=self.transform, lookups=self.lookups)
 
     def fresh_models(self) -> dict[str, base.Estimator]:
         """Return newly built models by name."""

@@ -140,6 +140,23 @@ class Harness:
             )
         self._send("label", b"0" if key is None else key, _encoded(label), timestamp_ms)
 
+    def row(
+        self,
+        topic: str,
+        row: msgspec.Struct | Mapping[str, Any] | bytes | None,
+        *,
+        key: bytes | str | None = None,
+        timestamp_ms: int = 0,
+    ) -> None:
+        """Fold one update of a lookup's *topic*: like `send`, ``None`` deletes the row that *key* names."""
+        kind = f"lookup:{topic}"
+        if kind not in self._inlets:
+            raise HeadraceError(
+                f"row: the pipeline looks nothing up in {topic!r}",
+                fix="lookups=[headrace.Lookup(headrace.Topic(...), key=...)] in the pipeline",
+            )
+        self._send(kind, key, _encoded(row), timestamp_ms)
+
     def _send(self, kind: str, key: bytes | str | None, value: bytes | None, timestamp_ms: int) -> None:
         key = key.encode() if isinstance(key, str) else key
         if self._inlets:

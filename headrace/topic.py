@@ -172,6 +172,11 @@ def label_types(source: Topic, target: str) -> set[type]:
             f"{target!r} holds free features, and a label is one value",
             fix="name a field that is a bool, an int, a float, a str or a Literal",
         )
+    return types_in(hint)
+
+
+def types_in(hint: Any) -> set[type]:
+    """Return which of bool, int, float and str a field of type *hint* may hold."""
     return set(_kinds(hint))
 
 

@@ -19,13 +19,16 @@ Canonical: TypeAlias = Callable[[bytes], tuple[bytes, Any]]
 """Takes the bytes of a value; returns its canonical bytes, and what they say; raises `Refusal`."""
 
 
-def typed(event_type: type[msgspec.Struct], limits: Limits | None = None) -> Canonical:
+def typed(
+    event_type: type[msgspec.Struct], limits: Limits | None = None, time: str | None = None
+) -> Canonical:
     """Return what makes values of *event_type* canonical, and gives a struct with its fields.
 
     Fields come in the order of the type, those of a dict sorted. Fields that are not declared, and those
     that are not given or hold the very default, are left out: what a default is stays with the declaration.
+    The field *time* may be greater than other numbers.
     """
-    return _Typed(event_type, limits or Limits()).canonical
+    return _Typed(event_type, limits or Limits(), time).canonical
 
 
 def free(limits: Limits | None = None) -> Canonical:
@@ -34,8 +37,8 @@ def free(limits: Limits | None = None) -> Canonical:
 
 
 class _Typed:
-    def __init__(self, event_type: type[msgspec.Struct], limits: Limits) -> None:
-        wire = wire_type(event_type, limits)
+    def __init__(self, event_type: type[msgspec.Struct], limits: Limits, time: str | None) -> None:
+        wire = wire_type(event_type, limits, time)
         short = msgspec.defstruct(wire.__name__, [], bases=(wire,), omit_defaults=True, gc=False)
         self._limits = limits
         self._decode = msgspec.json.Decoder(short).decode
@@ -45,7 +48,7 @@ class _Typed:
         self._has_free = any(is_free(hints[name]) for name in names)
         self._check: Callable[[bytes], object] = self._check_shape
         if self._has_free and "id" in names:  # free features must not hide each other
-            self._check = EventDecoder(event_type, limits=limits).parse
+            self._check = EventDecoder(event_type, limits=limits, time=time).parse
 
     def canonical(self, value: bytes) -> tuple[bytes, Any]:
         limits = self._limits

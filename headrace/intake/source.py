@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import msgspec
 
 from headrace.errors import DeclarationError
+from headrace.features.lookup import Lookup
 from headrace.topic import checked_name
 from schemas.canonical import Canonical, free, typed
 from schemas.events import Limits
@@ -31,6 +32,8 @@ class LogSource:
         records have.
     to_all
         Whether each record goes to every log partition: a table that events of all keys join.
+    time
+        Field that holds a time: it may be greater than other numbers.
 
     Raises
     ------
@@ -43,6 +46,7 @@ class LogSource:
     event_type: type[msgspec.Struct] | None = None
     key: str | None = None
     to_all: bool = False
+    time: str | None = None
 
     def __post_init__(self) -> None:
         """Check what was declared."""
@@ -78,7 +82,7 @@ class LogSource:
         if self.event_type is None:
             return free(limits)
         try:
-            return typed(self.event_type, limits)
+            return typed(self.event_type, limits, self.time)
         except (TypeError, NameError) as error:
             raise DeclarationError(
                 "sources",
@@ -86,6 +90,16 @@ class LogSource:
                 why=str(error),
                 fix="change the field's type, or leave the field out: unknown fields are ignored",
             ) from error
+
+
+def lookup_sources(lookups: Sequence[Lookup]) -> list[LogSource]:
+    """Return the topics of *lookups*, each once; rows go to every partition: events of any key join them."""
+    found: dict[str, LogSource] = {}
+    for lookup in lookups:
+        topic, time = lookup.topic, None if lookup.time is None else lookup.time.field
+        source = LogSource(f"lookup:{topic.name}", topic.name, topic.event_type, lookup.keys[0], True, time)
+        found.setdefault(topic.name, source)
+    return list(found.values())
 
 
 def check_sources(sources: Sequence[LogSource], log: str) -> None:

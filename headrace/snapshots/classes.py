@@ -43,7 +43,7 @@ _VALUES = (
     ("datetime", "date"), ("datetime", "datetime"), ("datetime", "time"), ("datetime", "timedelta"),
     ("datetime", "timezone"), ("decimal", "Decimal"), ("uuid", "UUID"), ("uuid", "SafeUUID"),
     ("numpy", "ndarray"), ("numpy._core.multiarray", "_reconstruct"), ("numpy._core.multiarray", "scalar"),
-    ("headrace.snapshots.pickling", "restored_gaussian"),
+    ("headrace.features.window", "Window"), ("headrace.snapshots.pickling", "restored_gaussian"),
 )  # fmt: skip
 """What events can hold and models keep, whether the examples do or not."""
 

@@ -15,13 +15,13 @@ from click.testing import CliRunner
 from agents.cli import show
 from headrace.loading import load_pipeline
 from headrace.testing import Harness
-from tests.pages import WRITE, blocks, table, text_of
+from tests.pages import WINDOWS, WRITE, blocks, table, text_of
 
 
 def examples() -> dict[str, str]:
     """Return the Python examples by the path their first line names."""
     found = {}
-    for page in ("README.md", WRITE):
+    for page in ("README.md", WRITE, WINDOWS):
         for block in blocks(page, "python"):
             first, _, _ = block.partition("\n")
             assert re.fullmatch(r"# (pipelines|tests)/\w+\.py", first), f"{page}: {first} names no file"
@@ -73,6 +73,23 @@ def boilers(i: int) -> dict[str, Any]:
     return {"boiler": f"b{i % 5}", "water_c": 60.0 + i % 7, "bar": 1.5 + (i % 3) / 10}
 
 
+def purchases(i: int) -> dict[str, Any]:
+    """Return a purchase: each card buys every hour, and a stolen one every second at the end of the day."""
+    day, n = divmod(i, 30)
+    at_s = 86_400.0 * day + (3600.0 * n if n < 20 else 80_000.0 + n)
+    return {
+        "at": 1.7e9 + at_s,
+        "card": f"c{day % 3}",
+        "country": ("DE", "IT", "FR")[n % 3],
+        "amount": 20.0 + i % 7 + 20 * (n > 20),
+        "is_fraud": n > 20,
+    }
+
+
+def departures(i: int) -> dict[str, Any]:
+    return {"at": 1.7e9 + i, "origin": "JFK", "distance_km": 900.0 + i % 9, "is_late": i % 2 == 1}
+
+
 EVENTS: dict[str, Callable[[int], dict[str, Any]]] = {
     "pipelines/fraud.py": payments,
     "pipelines/houses.py": houses,
@@ -80,6 +97,8 @@ EVENTS: dict[str, Callable[[int], dict[str, Any]]] = {
     "pipelines/pumps.py": readings,
     "pipelines/boilers.py": boilers,
     "pipelines/shoppers.py": baskets,
+    "pipelines/spending.py": purchases,
+    "pipelines/departures.py": departures,
 }
 N_EVENTS = 600
 
@@ -101,7 +120,7 @@ def test_example_answers_every_event_and_no_model_fails(path: str, project: Path
     assert [p for p in harness.predictions if "error" in str(p.get("models"))] == []
 
 
-@pytest.mark.parametrize("path", ["pipelines/fraud.py", "pipelines/activity.py"])
+@pytest.mark.parametrize("path", ["pipelines/fraud.py", "pipelines/activity.py", "pipelines/spending.py"])
 def test_example_classifier_learns(path: str, project: Path) -> None:
     harness = fed(path)
 
