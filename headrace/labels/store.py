@@ -178,12 +178,10 @@ class Store:
             self._start_anew()
 
     def _start_anew(self) -> None:
-        """Let the next snapshot be whole, and note no changes until it begins."""
-        if self._reading is not None:
-            self._reading.supersede()
+        """Let the next snapshot be whole: too much has changed to be noted."""
         self._line = Line()
-        self._changes = None
         self._sealed.clear()
+        self._changes = {}
 
     def _head(self) -> dict[str, Any]:
         return {
