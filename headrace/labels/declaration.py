@@ -100,6 +100,15 @@ class Labels:
             return _NEGATIVE[self.label_type or bool]
         return float(self.expire) if self.label_type is float else self.expire
 
+    @property
+    def stated(self) -> str:
+        """What the state of a fold depends on."""
+        kind = self.label_type and self.label_type.__name__
+        return (
+            f"wait_s={float(self.wait_s)!r}, expire={self.expire!r}, label_type={kind}, "
+            f"corrections={self.corrections!r}, max_waiting={self.max_waiting}, max_bytes={self.max_bytes}"
+        )
+
 
 def check_labels(labels: object, target: str | None, target_types: set[type], task: Task) -> Labels:
     """Return *labels* with what they leave open filled in from the pipeline's *target*.

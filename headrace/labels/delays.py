@@ -22,8 +22,8 @@ class Delays:
         """Count *delay_s*, in seconds; a label that came before its event counts as no delay."""
         bucket = _NONE
         if delay_s >= _LEAST_S:
-            fraction, exponent = frexp(delay_s)
-            bucket = exponent * _STEPS + int((fraction - 0.5) * 2 * _STEPS)
+            fraction, exponent = frexp(delay_s)  # at least a half
+            bucket = exponent * _STEPS + int(fraction * (2 * _STEPS)) - _STEPS
         self._counts[bucket] = self._counts.get(bucket, 0) + 1
 
     def counts(self) -> tuple[tuple[int, int], ...]:

@@ -115,7 +115,7 @@ class Packer:
             return encode(fields)
 
     def unpack(self, blob: bytes) -> Waiter:
-        """Return what `pack` was given."""
+        """Return what was packed as *blob*."""
         fields: list[Any] = _decode(blob)
         offset, step, key, answer, answers, shape, values = fields[4:]
         x = values if shape == _SPREAD else dict(zip(self._shapes[shape], values, strict=True))

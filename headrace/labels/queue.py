@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import zlib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from heapq import heapify, heappush, heapreplace
 from itertools import islice
-from typing import NamedTuple
+from typing import TypeAlias
 
 from headrace.keyed.entry import GROUPS
 from headrace.labels.outcomes import EventId
@@ -15,15 +15,14 @@ from headrace.labels.packing import Head, head_of
 _BATCH = 64
 """So many of a group's oldest are looked up together: a dict goes past what was deleted at each look."""
 
+ENTRY_BYTES = 160
+"""What an entry takes beside its bytes: a short event id, headers of two objects, a place in a dict."""
 
-class Oldest(NamedTuple):
-    """The entry that came first; its number is unlike all others."""
+Oldest: TypeAlias = tuple[int, int, EventId, bytes, Head]
+"""Number, group, event id, packed entry and its head of what came first; no two numbers are equal."""
 
-    number: int
-    group: int
-    event_id: EventId
-    blob: bytes
-    head: Head
+Note: TypeAlias = Callable[[int, EventId, bytes, bytes], None]
+"""Told group and event id of an entry, what it was and what it is; empty is nothing."""
 
 
 def group_of(event_id: EventId) -> int:
@@ -39,13 +38,16 @@ class Queue:
     ----------
     groups
         The entries, by group: small dicts grow without a pause.
-    n
-        How many there are.
+    n, size_bytes
+        How many there are, and what they take in memory, about.
+    note
+        Told of each change.
     """
 
     def __init__(self) -> None:
         self.groups: list[dict[EventId, bytes]] = [{} for _ in range(GROUPS)]
-        self.n = 0
+        self.n = self.size_bytes = 0
+        self.note: Note | None = None
         self._heads: list[Oldest] = []  # a heap with at most one of each group, which may be gone meanwhile
         self._has_head = [False] * GROUPS
         self._next: list[Iterator[tuple[EventId, bytes]]] = [iter(())] * GROUPS
@@ -54,27 +56,33 @@ class Queue:
         """Add an entry, which is younger than all others; *event_id* is not there."""
         self.groups[group][event_id] = blob
         self.n += 1
+        self.size_bytes += len(blob) + ENTRY_BYTES
         if not self._has_head[group]:
             self._has_head[group] = True
             heappush(self._heads, _oldest(group, event_id, blob))
+        if self.note is not None:
+            self.note(group, event_id, b"", blob)
 
     def take(self, group: int, event_id: EventId) -> bytes | None:
         """Remove and return the entry of *event_id*, ``None`` if it is not there."""
         blob = self.groups[group].pop(event_id, None)
         if blob is not None:
             self.n -= 1
+            self.size_bytes -= len(blob) + ENTRY_BYTES
+            if self.note is not None:
+                self.note(group, event_id, blob, b"")
         return blob
 
     def oldest(self) -> Oldest | None:
         """Return the entry that came first, and leave it."""
         heads, groups = self._heads, self.groups
         while heads:
-            first = heads[0]
-            if groups[first.group].get(first.event_id) is first.blob:
+            _, group, event_id, blob, _ = first = heads[0]
+            if groups[group].get(event_id) is blob:
                 return first
-            after = self._after(first.group)
+            after = self._after(group)
             if after is None:
-                self._has_head[first.group] = False
+                self._has_head[group] = False
                 heads[0] = heads[-1]
                 heads.pop()
                 heapify(heads)  # of 32 at most
@@ -95,4 +103,4 @@ class Queue:
 
 def _oldest(group: int, event_id: EventId, blob: bytes) -> Oldest:
     head = head_of(blob)
-    return Oldest(head.number, group, event_id, blob, head)
+    return head.number, group, event_id, blob, head

@@ -13,9 +13,6 @@ from headrace.labels.outcomes import STATES, EventId
 from headrace.labels.packing import EVENT, ORPHAN, SETTLED, Packer, encode, head_of
 from headrace.labels.queue import Oldest, Queue, group_of
 
-ENTRY_BYTES = 160
-"""What an entry takes beside its bytes: a short event id, headers of two objects, a place in a dict."""
-
 KINDS = (EVENT, ORPHAN, SETTLED)
 
 
@@ -35,8 +32,6 @@ class Store:
         The log's time.
     number
         Of the next entry; each is unlike all others.
-    size_bytes
-        What all entries take in memory, about.
     counts, delays
         Of outcomes.
     """
@@ -45,14 +40,14 @@ class Store:
         self.queues = tuple(Queue() for _ in KINDS)
         self.packer = Packer()
         self.now_s = -float("inf")
-        self.number = self.size_bytes = 0
+        self.number = 0
         self.counts = dict.fromkeys((*STATES, "evicted", "forgotten"), 0)
         self.delays = Delays()
         self._declared = declared
         self._most_changes = most_changes
         self._line = Line()
         self._reading: LabelsCapture | None = None
-        self._changes: Changes | None = None  # since the last capture began; None before the first
+        self._changes: Changes = {}  # since the last capture began; noted from the first one on
         self._sealed: dict[LabelsCapture, Changes] = {}  # until each, since the last one that was written
 
     @property
@@ -65,33 +60,10 @@ class Store:
 
         Of bytes, settled events give way first, and events that wait last.
         """
-        events, orphans, settled = self.queues
-        if events.n <= most and orphans.n <= most and settled.n <= most and self.size_bytes <= most_bytes:
-            return None
-        over = [queue for queue in self.queues if queue.n > most] or [settled, orphans, events]
+        over = [queue for queue in self.queues if queue.n > most]
+        if not over and sum(queue.size_bytes for queue in self.queues) > most_bytes:
+            over = [*reversed(self.queues)]
         return next((first for queue in over if (first := queue.oldest()) is not None), None)
-
-    def put(self, kind: int, group: int, event_id: EventId, blob: bytes) -> None:
-        """Add an entry, which is younger than all others, and has the number `number`."""
-        self.queues[kind].put(group, event_id, blob)
-        self.number += 1
-        self.size_bytes += len(blob) + ENTRY_BYTES
-        if self._changes is not None:
-            self._note(self._changes, group, event_id, blob=blob, before=b"")
-
-    def take(self, kind: int, group: int, event_id: EventId) -> bytes | None:
-        """Remove and return an entry, ``None`` if it is not there."""
-        blob = self.queues[kind].take(group, event_id)
-        if blob is None:
-            return None
-        self.size_bytes -= len(blob) + ENTRY_BYTES
-        if self._changes is not None:
-            self._note(self._changes, group, event_id, blob=b"", before=blob)
-        return blob
-
-    def get(self, kind: int, group: int, event_id: EventId) -> bytes | None:
-        """Return an entry, ``None`` if it is not there."""
-        return self.queues[kind].groups[group].get(event_id)
 
     def oldest(self) -> Oldest | None:
         """Return the entry that came first of all."""
@@ -114,9 +86,9 @@ class Store:
         """
         if self._reading is not None:
             self._reading.supersede()
-        sealed = self._changes or {}
-        if len(sealed) + sum(map(len, self._sealed.values())) > self._most_changes:
+        if len(self._changes) + sum(map(len, self._sealed.values())) > self._most_changes:
             self._start_anew()
+        sealed = self._changes
         plan = self._line.planned(next_offset, self.n_held, whole=whole)
         self._reading = LabelsCapture(
             self,
@@ -126,7 +98,8 @@ class Store:
             head={"step": step, "n_held": self.n_held, **self._head()},
         )
         self._line.begin(self._reading)
-        self._sealed[self._reading], self._changes = sealed, {}
+        self._sealed[self._reading] = sealed
+        self._note_changes()
         return self._reading
 
     def done(self, capture: LabelsCapture) -> None:
@@ -159,7 +132,7 @@ class Store:
         self.now_s, self.number = newest.now_s, newest.number
         self.counts, self.delays = {**self.counts, **newest.counts}, Delays(newest.delays)
         self._line = Line(newest.link(next_offset))
-        self._changes = {}
+        self._note_changes()
         return newest.step
 
     def _fill(self, entries: dict[EventId, bytes]) -> None:
@@ -167,23 +140,25 @@ class Store:
         heads.sort(key=lambda each: each[0].number)
         for head, event_id, blob in heads:
             self.queues[head.kind].put(group_of(event_id), event_id, blob)
-            self.size_bytes += len(blob) + ENTRY_BYTES
 
-    def _note(self, changes: Changes, group: int, event_id: EventId, *, blob: bytes, before: bytes) -> None:
-        """Remember for snapshots that an entry has become *blob*."""
+    def _note_changes(self) -> None:
+        """Begin to note for the next snapshot what changes."""
+        self._changes = {}
+        for queue in self.queues:
+            queue.note = self._note
+
+    def _note(self, group: int, event_id: EventId, before: bytes, after: bytes) -> None:
         if self._reading is not None:
             self._reading.before_change(group, event_id, before)
-        changes[event_id] = blob
-        if len(changes) > self._most_changes:
+        self._changes[event_id] = after
+        if len(self._changes) > self._most_changes:
             self._start_anew()
 
     def _start_anew(self) -> None:
-        """Let the next snapshot be whole, and note no changes until it begins."""
-        if self._reading is not None:
-            self._reading.supersede()
+        """Let the next snapshot be whole: too much has changed to be noted."""
         self._line = Line()
-        self._changes = None
         self._sealed.clear()
+        self._changes = {}
 
     def _head(self) -> dict[str, Any]:
         return {

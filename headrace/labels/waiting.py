@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
-from typing import Any, NamedTuple
+from typing import Any
+
+import msgspec
 
 from headrace.labels.capture import LabelsCapture
 from headrace.labels.declaration import Labels
@@ -26,7 +28,7 @@ _INFINITE_S = float("inf")
 _NONE: tuple[Outcome, ...] = ()
 
 
-class _At(NamedTuple):
+class _At(msgspec.Struct, gc=False):
     """Where an event stands, or a label of it."""
 
     group: int
@@ -51,8 +53,9 @@ class Waiting:
         self.labels = labels
         self._relearns = labels.corrections == "relearn"
         self._taught = labels.taught
-        self._due_s = _INFINITE_S
-        self._store = Store(_declared(labels), labels.max_waiting)
+        self._most, self._most_bytes = labels.max_waiting, labels.max_bytes
+        self._due_s = _INFINITE_S  # nothing is over before
+        self._store = Store(labels.stated, labels.max_waiting)
 
     @property
     def pending(self) -> int:
@@ -72,7 +75,7 @@ class Waiting:
     @property
     def size_bytes(self) -> int:
         """What all of these take in memory, about."""
-        return self._store.size_bytes
+        return sum(queue.size_bytes for queue in self._store.queues)
 
     @property
     def counts(self) -> dict[str, int]:
@@ -93,30 +96,33 @@ class Waiting:
         If its label is there already, it is joined at once.
         """
         store, group = self._store, group_of(event_id)
+        events, orphans, settled = store.queues
         at = _At(group, event_id, event_s, waiter.offset)
-        if store.get(EVENT, group, event_id) is not None:
+        if event_id in events.groups[group]:
             return self._said(_duplicate_event(at, "event_waits"))
-        if store.queues[SETTLED].n and (known := store.get(SETTLED, group, event_id)) is not None:
+        if (known := settled.groups[group].get(event_id)) is not None:
             if not settled_of(known).is_expired:
                 return self._said(_duplicate_event(at, "event_settled"))
-            store.take(SETTLED, group, event_id)
-        if store.queues[ORPHAN].n and (early := store.take(ORPHAN, group, event_id)) is not None:
+            settled.take(group, event_id)
+        if (early := orphans.take(group, event_id)) is not None:
             orphan = orphan_of(early)
             label_at = _At(group, event_id, orphan.event_s, orphan.offset)
             return self._join(at, label_at, orphan.label, waiter, None)
-        self._put(EVENT, at, store.packer.pack(waiter, store.number, self._since_s(event_s), event_s))
+        number, since_s = self._place(event_s)
+        events.put(group, event_id, store.packer.pack(waiter, number, since_s, event_s))
         return self._bounded()
 
     def label(self, event_id: EventId, value: Label, offset: int, event_s: float) -> Sequence[Outcome]:
         """Let the valid label *value*, at *offset* in the log and of time *event_s*, find its event."""
         store, group = self._store, group_of(event_id)
+        events, _, settled = store.queues
         at = _At(group, event_id, event_s, offset)
-        blob = store.take(EVENT, group, event_id)
+        blob = events.take(group, event_id)
         if blob is not None:
-            head = head_of(blob)
-            event_at = _At(group, event_id, head.event_s, head.offset)
-            return self._join(event_at, at, value, store.packer.unpack(blob), blob)
-        if (known := store.get(SETTLED, group, event_id)) is not None:
+            waiter = store.packer.unpack(blob)
+            event_at = _At(group, event_id, head_of(blob).event_s, waiter.offset)
+            return self._join(event_at, at, value, waiter, blob)
+        if (known := settled.groups[group].get(event_id)) is not None:
             return self._again(at, value, settled_of(known))
         return self._keep(at, value)
 
@@ -151,10 +157,10 @@ class Waiting:
         SnapshotError
             If they are no state of labels declared like these; this one is as before.
         """
-        store = Store(_declared(self.labels), self.labels.max_waiting)
+        store = Store(self.labels.stated, self.labels.max_waiting)
         step = store.restore(states, next_offset)
         self._store = store
-        self._find_due()
+        self._due_s = -_INFINITE_S  # to be found when the time goes on
         return step
 
     def _join(
@@ -170,7 +176,7 @@ class Waiting:
         if self._relearns:
             kept = packed or store.packer.pack(waiter, store.number, store.now_s, event.event_s)
         self._settle(event, value, kept, is_expired=False)
-        return [*self._said(outcome), *self._bounded()]
+        return self._said(outcome)
 
     def _again(self, at: _At, value: Label, known: Settled) -> Sequence[Outcome]:
         """Take the label of an event that is settled."""
@@ -179,93 +185,104 @@ class Waiting:
         if known.event is not None and not is_same:
             outcome.state, outcome.delay_s = "corrected", at.event_s - known.event_s
             outcome.waiter = self._store.packer.unpack(known.event)
-            self._store.take(SETTLED, at.group, at.event_id)
+            self._store.queues[SETTLED].take(at.group, at.event_id)
             event = _At(at.group, at.event_id, known.event_s, known.offset)
             self._settle(event, value, known.event, is_expired=False)
         elif known.is_expired:
             outcome.state, outcome.reason = "orphan_expired", "event_expired"
             outcome.conflicts = known.label is not None and not is_same
-        return [*self._said(outcome), *self._bounded()]
+        return self._said(outcome)
 
     def _keep(self, at: _At, value: Label) -> Sequence[Outcome]:
         """Keep a label that came before its event; a second one is told from the first."""
-        store, group, event_id = self._store, at.group, at.event_id
+        group, event_id, orphans = at.group, at.event_id, self._store.queues[ORPHAN]
         said = [Outcome("orphan_kept", event_id, value, at.offset)]
-        if (blob := store.get(ORPHAN, group, event_id)) is not None:
+        if (blob := orphans.groups[group].get(event_id)) is not None:
             first = orphan_of(blob)
             is_same = _is_same(first.label, value)
             if is_same or not self._relearns:
                 return self._said(Outcome("duplicate", event_id, value, at.offset, conflicts=not is_same))
-            store.take(ORPHAN, group, event_id)
+            orphans.take(group, event_id)
             said.insert(0, Outcome("corrected", event_id, first.label, first.offset, reason="replaced"))
-        since_s = self._since_s(at.event_s)
-        self._put(ORPHAN, at, encode((ORPHAN, store.number, since_s, at.event_s, at.offset, value)))
-        return [*self._said(*said), *self._bounded()]
+        number, since_s = self._place(at.event_s)
+        orphans.put(group, event_id, encode((ORPHAN, number, since_s, at.event_s, at.offset, value)))
+        return self._said(*said)
 
     def _settle(self, event: _At, value: Label | None, kept: bytes | None, *, is_expired: bool) -> None:
         """Remember what became of *event*, which is *kept* if it may be learned once more."""
-        since_s = self._since_s(event.event_s)
-        head = (SETTLED, self._store.number, since_s, event.event_s, event.offset)
-        self._put(SETTLED, event, encode((*head, is_expired, value, kept)))
+        number, since_s = self._place(event.event_s)
+        fields = (SETTLED, number, since_s, event.event_s, event.offset, is_expired, value, kept)
+        self._store.queues[SETTLED].put(event.group, event.event_id, encode(fields))
 
-    def _put(self, kind: int, at: _At, blob: bytes) -> None:
-        self._store.put(kind, at.group, at.event_id, blob)
+    def _place(self, event_s: float) -> tuple[int, float]:
+        """Return the number of the next entry and the log's time; before that is known, that of the event."""
+        store = self._store
+        number, since_s = store.number, store.now_s
+        store.number = number + 1
+        if since_s == -_INFINITE_S:
+            since_s = event_s
         if self._due_s == _INFINITE_S:
-            self._find_due()
+            self._due_s = since_s + self.labels.wait_s
+        return number, since_s
 
-    def _since_s(self, event_s: float) -> float:
-        """Return the log's time; before it is known, that of the event."""
-        now_s = self._store.now_s
-        return event_s if now_s == -_INFINITE_S else now_s
+    def _said(self, *outcomes: Outcome) -> Sequence[Outcome]:
+        """Count *outcomes* and return them, and after them what gives way to the bounds."""
+        counts = self._store.counts
+        for outcome in outcomes:
+            counts[outcome.state] += 1
+        evicted = self._bounded()
+        return [*outcomes, *evicted] if evicted else outcomes
 
     def _bounded(self) -> Sequence[Outcome]:
         """Let the oldest give way until all bounds are kept."""
-        store, most, most_bytes = self._store, self.labels.max_waiting, self.labels.max_bytes
-        first = store.surplus(most, most_bytes)
-        if first is None:
-            return _NONE
+        store, most, most_bytes = self._store, self._most, self._most_bytes
+        events, orphans, settled = store.queues
+        size_bytes = events.size_bytes + orphans.size_bytes + settled.size_bytes
+        if events.n <= most and orphans.n <= most and settled.n <= most and size_bytes <= most_bytes:
+            return _NONE  # the same as `Store.surplus` says, without a call
         said: list[Outcome] = []
-        while first is not None:
+        while (first := store.surplus(most, most_bytes)) is not None:
             said += self._end(first, "evicted")
-            first = store.surplus(most, most_bytes)
         return said
 
     def _expired(self) -> Iterator[Outcome]:
-        store, wait_s = self._store, self.labels.wait_s
-        while (first := store.oldest()) is not None and first.head.since_s + wait_s < store.now_s:
-            yield from self._end(first, None)
-            yield from self._bounded()
-        self._find_due()
-
-    def _find_due(self) -> None:
-        first = self._store.oldest()
-        self._due_s = _INFINITE_S if first is None else first.head.since_s + self.labels.wait_s
+        """Yield what has waited for too long, in order of arrival."""
+        store, wait_s, settled = self._store, self.labels.wait_s, self._store.queues[SETTLED]
+        while (first := store.oldest()) is not None:
+            _, group, event_id, _, head = first
+            if head.since_s + wait_s >= store.now_s:
+                self._due_s = head.since_s + wait_s
+                return
+            if head.kind == SETTLED:
+                settled.take(group, event_id)
+            else:
+                yield from self._end(first, None)
+        self._due_s = _INFINITE_S
 
     def _end(self, first: Oldest, reason: str | None) -> Sequence[Outcome]:
         """End what came *first*: its time is over, or it gives way if a *reason* is given."""
-        store, head, event_id = self._store, first.head, first.event_id
-        store.take(head.kind, first.group, event_id)
+        store, (_, group, event_id, blob, head) = self._store, first
+        store.queues[head.kind].take(group, event_id)
         if reason is not None:
             store.counts["forgotten" if head.kind == SETTLED else "evicted"] += 1
         if head.kind == SETTLED:
             return _NONE
         if head.kind == ORPHAN:
-            label, why = orphan_of(first.blob).label, reason or "no_event"
-            return self._said(Outcome("orphan_expired", event_id, label, head.offset, reason=why))
-        outcome = Outcome("expired", event_id, None, head.offset, head.offset, reason=reason or "no_label")
-        kept = None
-        if reason is None and self._taught is not None:
-            outcome.label, outcome.waiter = self._taught, store.packer.unpack(first.blob)
-            kept = first.blob if self._relearns else None
-        event = _At(first.group, event_id, head.event_s, head.offset)
-        self._settle(event, outcome.label, kept, is_expired=True)
+            outcome = Outcome("orphan_expired", event_id, orphan_of(blob).label, head.offset)
+            outcome.reason = reason or "no_event"
+        else:
+            outcome = Outcome("expired", event_id, None, head.offset, head.offset)
+            outcome.reason = reason or "no_label"
+            kept = None
+            if reason is None and self._taught is not None:
+                outcome.label, outcome.waiter = self._taught, store.packer.unpack(blob)
+                kept = blob if self._relearns else None
+            event = _At(group, event_id, head.event_s, head.offset)
+            self._settle(event, outcome.label, kept, is_expired=True)
+        if reason is not None:
+            store.counts[outcome.state] += 1
+            return (outcome,)
         return self._said(outcome)
-
-    def _said(self, *outcomes: Outcome) -> Sequence[Outcome]:
-        """Count *outcomes* and return them."""
-        for outcome in outcomes:
-            self._store.counts[outcome.state] += 1
-        return outcomes
 
 
 def _duplicate_event(at: _At, reason: str) -> Outcome:
@@ -274,12 +291,3 @@ def _duplicate_event(at: _At, reason: str) -> Outcome:
 
 def _is_same(one: Label | None, other: Label | None) -> bool:
     return type(one) is type(other) and one == other
-
-
-def _declared(labels: Labels) -> str:
-    """Return what the state depends on."""
-    names = ("wait_s", "expire", "label_type", "corrections", "max_waiting", "max_bytes")
-    values = {name: getattr(labels, name) for name in names}
-    values["wait_s"] = float(labels.wait_s)
-    values["label_type"] = labels.label_type and labels.label_type.__name__
-    return ", ".join(f"{name}={value!r}" for name, value in values.items())
