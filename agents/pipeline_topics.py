@@ -19,7 +19,7 @@ def topic_specs(pipeline: Pipeline) -> list[topics.TopicSpec]:
         partitions=source.partitions,
         retention_s=source.retention_s,
     )
-    merged = []
+    merged: list[topics.TopicSpec] = []
     if pipeline.labels is not None:
         labels = pipeline.labels
         n = labels.partitions or source.partitions
@@ -29,6 +29,9 @@ def topic_specs(pipeline: Pipeline) -> list[topics.TopicSpec]:
                 pipeline.name, LABELS_STATUS, event=FACT_TYPES[LABELS_STATUS], partitions=partitions
             ),
         ]
+    for topic in {lookup.topic.name: lookup.topic for lookup in pipeline.lookups}.values():
+        row = topic.event_type.__name__
+        merged.append(topics.TopicSpec(topic.name, "of the row", row, topic.partitions, topic.retention_s))
     if pipeline.log_sources:
         merged.append(topics.log_spec(pipeline.name, partitions=partitions, retention_s=source.retention_s))
     return [first, *merged, *others]
