@@ -29,9 +29,11 @@ def topic_specs(pipeline: Pipeline) -> list[topics.TopicSpec]:
                 pipeline.name, LABELS_STATUS, event=FACT_TYPES[LABELS_STATUS], partitions=partitions
             ),
         ]
-    for topic in {lookup.topic.name: lookup.topic for lookup in pipeline.lookups}.values():
+    tables = {lookup.topic.name: lookup for lookup in pipeline.lookups}
+    for lookup in tables.values():
+        topic = lookup.topic
         row = topic.event_type.__name__
-        merged.append(topics.TopicSpec(topic.name, "of the row", row, topic.partitions, topic.retention_s))
+        merged.append(topics.TopicSpec(topic.name, lookup.keys[0], row, topic.partitions, topic.retention_s))
     if pipeline.log_sources:
         merged.append(topics.log_spec(pipeline.name, partitions=partitions, retention_s=source.retention_s))
     return [first, *merged, *others]

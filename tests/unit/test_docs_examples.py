@@ -15,13 +15,13 @@ from click.testing import CliRunner
 from agents.cli import show
 from headrace.loading import load_pipeline
 from headrace.testing import Harness
-from tests.pages import WINDOWS, WRITE, blocks, table, text_of
+from tests.pages import DELAYED, WINDOWS, WRITE, blocks, table, text_of
 
 
 def examples() -> dict[str, str]:
     """Return the Python examples by the path their first line names."""
     found = {}
-    for page in ("README.md", WRITE, WINDOWS):
+    for page in ("README.md", WRITE, DELAYED, WINDOWS):
         for block in blocks(page, "python"):
             first, _, _ = block.partition("\n")
             assert re.fullmatch(r"# (pipelines|tests)/\w+\.py", first), f"{page}: {first} names no file"
@@ -86,6 +86,10 @@ def purchases(i: int) -> dict[str, Any]:
     }
 
 
+def card_payments(i: int) -> dict[str, Any]:
+    return {"amount": 10.0 + 90 * (i % 2), "hour": i % 24}
+
+
 def departures(i: int) -> dict[str, Any]:
     return {"at": 1.7e9 + i, "origin": "JFK", "distance_km": 900.0 + i % 9, "is_late": i % 2 == 1}
 
@@ -99,6 +103,7 @@ EVENTS: dict[str, Callable[[int], dict[str, Any]]] = {
     "pipelines/shoppers.py": baskets,
     "pipelines/spending.py": purchases,
     "pipelines/departures.py": departures,
+    "pipelines/chargebacks.py": card_payments,
 }
 N_EVENTS = 600
 
@@ -126,6 +131,18 @@ def test_example_classifier_learns(path: str, project: Path) -> None:
 
     target = harness.pipeline.target
     right = [p["prediction"] == EVENTS[path](i)[target] for i, p in enumerate(harness.predictions)]
+    assert sum(right[-100:]) >= 95
+
+
+def test_example_of_delayed_labels_learns_when_they_come(project: Path) -> None:
+    harness = Harness(load_pipeline("pipelines/chargebacks.py"))
+    for i in range(N_EVENTS):
+        harness.send({"id": f"p-{i}", **card_payments(i)})
+        if i >= 50:
+            harness.label({"payment": f"p-{i - 50}", "fraud": i % 2 == 1}, key=f"p-{i - 50}")
+
+    right = [p["prediction"] == (i % 2 == 1) for i, p in enumerate(harness.predictions)]
+    assert {status["state"] for status in harness.labels} == {"joined"}
     assert sum(right[-100:]) >= 95
 
 
