@@ -12,7 +12,7 @@ import msgspec
 import pytest
 from click.testing import CliRunner
 
-from agents.cli import show
+from agents.cli import cli
 from headrace.loading import load_pipeline
 from headrace.testing import Harness
 from tests.pages import DELAYED, WINDOWS, WRITE, blocks, table, text_of
@@ -184,7 +184,7 @@ def test_example_test_passes(path: str, project: Path) -> None:
 def test_readme_pipeline_is_short_and_shown_by_the_command(project: Path) -> None:
     (block,) = blocks("README.md", "python")
 
-    result = CliRunner().invoke(show.command, ["pipelines.fraud"])
+    result = CliRunner().invoke(cli, ["show", "pipelines.fraud"])
 
     assert len([line for line in block.splitlines() if line.strip()]) <= 25
     assert result.exit_code == 0, result.output
