@@ -6,6 +6,8 @@ from datetime import UTC, datetime
 
 PREDICTION_TYPE = "headrace.prediction.v1"
 DEAD_LETTER_TYPE = "headrace.dead_letter.v1"
+METRICS_TYPE = "headrace.metrics.v1"
+ALERT_TYPE = "headrace.alert.v1"
 
 Headers = list[tuple[str, bytes | None]]
 

@@ -14,7 +14,9 @@ from typing import Any
 
 import msgspec
 
-from schemas.cloudevents import DEAD_LETTER_TYPE, PREDICTION_TYPE
+from schemas.alerts import AlertEvent
+from schemas.cloudevents import ALERT_TYPE, DEAD_LETTER_TYPE, METRICS_TYPE, PREDICTION_TYPE
+from schemas.metrics import MetricsReport
 from schemas.results import DeadLetter, Prediction
 
 FOLDER = Path(__file__).parent / "published"
@@ -24,6 +26,8 @@ COMMAND = "python -m schemas.publishing"
 STRUCTS: Mapping[str, type[msgspec.Struct]] = {
     PREDICTION_TYPE: Prediction,
     DEAD_LETTER_TYPE: DeadLetter,
+    METRICS_TYPE: MetricsReport,
+    ALERT_TYPE: AlertEvent,
 }
 """By event type, as the header ``ce_type`` names it."""
 
