@@ -6,20 +6,24 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from headrace.alerts.rules import Alert
     from headrace.errors import DeclarationError, HeadraceError
     from headrace.models.combine import First, Mean, Vote
     from headrace.pipeline import Pipeline, Topic
+    from headrace.scores.declaration import Metrics
     from schemas.events import Event, Limits
 
 __version__ = "0.1.0"
 
 __all__ = [
+    "Alert",
     "DeclarationError",
     "Event",
     "First",
     "HeadraceError",
     "Limits",
     "Mean",
+    "Metrics",
     "Pipeline",
     "Topic",
     "Vote",
@@ -27,6 +31,7 @@ __all__ = [
 
 # Looked up at first use: a command that only lists topics must not wait for river to be imported.
 _HOME = {
+    "Alert": "headrace.alerts.rules",
     "DeclarationError": "headrace.errors",
     "HeadraceError": "headrace.errors",
     "Event": "schemas.events",
@@ -34,6 +39,7 @@ _HOME = {
     "First": "headrace.models.combine",
     "Mean": "headrace.models.combine",
     "Vote": "headrace.models.combine",
+    "Metrics": "headrace.scores.declaration",
     "Pipeline": "headrace.pipeline",
     "Topic": "headrace.pipeline",
 }

@@ -20,8 +20,8 @@ _LEAST_PAST = 3
 class _Watch:
     """One rule at work.
 
-    ``began`` is where the signal went to the other side, as (n_events, offset): broken while the rule is quiet,
-    unbroken while it fires.
+    ``began`` is where the signal went to the other side, as (n_events, offset): broken while the rule is
+    quiet, unbroken while it fires.
     """
 
     def __init__(self, alert: Alert) -> None:

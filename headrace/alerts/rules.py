@@ -6,7 +6,14 @@ from collections.abc import Iterable
 from math import isfinite
 from typing import Any, Literal, NamedTuple, TypeAlias, get_args
 
-from headrace.alerts.signals import DEAD_LETTERS, DRIFT_ALARMS, LABEL_DELAY, LABELS_MISSING, signal_name
+from headrace.alerts.signals import (
+    CALIBRATION,
+    DEAD_LETTERS,
+    DRIFT_ALARMS,
+    LABEL_DELAY,
+    LABELS_MISSING,
+    signal_name,
+)
 from headrace.errors import DeclarationError
 
 Severity: TypeAlias = Literal["warning", "critical"]
@@ -16,7 +23,10 @@ _DIRECTIONS: tuple[Direction, ...] = get_args(Direction)
 _SIGNS: dict[Direction, str] = {
     "below": "is below", "above": "is above", "drops_by": "drops by", "rises_by": "rises by",
 }  # fmt: skip
-_CHECK_MODEL = "Look at drift and at the newest labels; if the world has changed let the model adapt, if a release did it roll back."
+_CHECK_MODEL = (
+    "Look at the drift topic and at the newest labels: if the world has changed, let the model adapt; "
+    "if a release did it, roll back."
+)
 
 
 class Limit(NamedTuple):
@@ -113,6 +123,21 @@ class Alert:
         self.name = by_default if name is None else _text("name", name)
 
 
+class Known(NamedTuple):
+    """What a pipeline measures: names of metrics, of models and of windows."""
+
+    metrics: tuple[str, ...]
+    models: tuple[str, ...]
+    windows: tuple[str, ...]
+    has_segments: bool = False
+
+    @property
+    def signals(self) -> tuple[str, ...]:
+        """Names of all that can be watched."""
+        gains = (f"gain({name})" for name in self.metrics)
+        return (*self.metrics, *gains, CALIBRATION, LABELS_MISSING, LABEL_DELAY, DRIFT_ALARMS, DEAD_LETTERS)
+
+
 def built_in() -> tuple[Alert, ...]:
     """Return the rules that every pipeline has; each is silent while its signal is absent."""
     return (
@@ -135,10 +160,11 @@ def built_in() -> tuple[Alert, ...]:
     )  # fmt: skip
 
 
-def checked_alerts(alerts: Any) -> tuple[Alert, ...]:
+def checked_alerts(alerts: Any, known: Known | None = None) -> tuple[Alert, ...]:
     """Return the rules of a pipeline: *alerts* (``None``: none) and those built in that they do not replace.
 
-    A rule with the name of a built-in one takes its place.
+    A rule with the name of a built-in one takes its place. *known* is what there is to watch, if that is to
+    be checked.
 
     Raises
     ------
@@ -156,7 +182,33 @@ def checked_alerts(alerts: Any) -> tuple[Alert, ...]:
         raise DeclarationError(
             "alerts", f"two rules are called {twice!r}", why="the name tells them apart", fix="name='...'"
         )
+    if known is not None:
+        for alert in given:
+            _check_known(alert, known)
     return (*given, *(alert for alert in built_in() if alert.name not in names))
+
+
+def _check_known(alert: Alert, known: Known) -> None:
+    """Refuse a rule that would be silent for ever."""
+    asked = [
+        ("metric", alert.metric, known.signals),
+        ("model", alert.model, known.models),
+        ("window", alert.window, ("all", *known.windows)),
+    ]
+    for argument, name, there in asked:
+        if name is not None and name not in there:
+            raise DeclarationError(
+                "alerts",
+                f"{alert.name!r} watches a {argument} {name!r} that nothing measures",
+                why=f"there are {', '.join(there)}",
+                fix="correct the name, or add it to metrics=headrace.Metrics(...)",
+            )
+    if alert.segment is not None and not known.has_segments:
+        raise DeclarationError(
+            "alerts",
+            f"{alert.name!r} watches segment {alert.segment!r}, and there are no segments",
+            fix="metrics=headrace.Metrics(by='FIELD')",
+        )
 
 
 def _no_alerts(given: object) -> DeclarationError:

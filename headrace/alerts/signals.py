@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from typing import Any
+from math import isfinite
+from typing import Any, NamedTuple
 
 from schemas.metrics import MetricsReport, Score
 
 LABELS_MISSING = "labels_missing_ratio"
-"""Of the events that should have a label by now, the share that has none, since the report before."""
+"""Of the events that have found a label or given up, the share that gave up, over the last reports."""
 
 LABEL_DELAY = "label_delay_p50_seconds"
 """Median time from an event to its label, since the report before."""
@@ -22,7 +23,6 @@ DEAD_LETTERS = "dead_letter_ratio"
 ALL = "all"
 COMBINED = "(combined)"
 CALIBRATION = "calibration_error"
-_REPORTS = 10
 
 
 def signal_name(
@@ -30,8 +30,8 @@ def signal_name(
 ) -> str:
     """Return the name of a metric's signal, such as ``ROCAUC{model=tree,segment=AA,window=all}``.
 
-    Without *model* it is that of the final answer, without *segment* that of all events, without *window* that of
-    the shortest window of events, or overall if there is none.
+    Without *model* it is that of the final answer, without *segment* that of all events, without *window*
+    that of the shortest window of events, or overall if there is none.
     """
     parts = {"model": model, "segment": segment, "window": window}
     named = ",".join(f"{key}={value}" for key, value in parts.items() if value is not None)
@@ -63,8 +63,21 @@ def _numbers(score: Score) -> Iterator[tuple[str, float]]:
         yield CALIBRATION, score.calibration.error
 
 
+class Totals(NamedTuple):
+    """What has happened on a partition since the first record; each number only grows.
+
+    ``joined`` counts the events that found their label, ``expired`` those that gave up waiting for it.
+    """
+
+    records: int
+    dead: int = 0
+    drift_alarms: int = 0
+    joined: int = 0
+    expired: int = 0
+
+
 class Flow:
-    """Shares of the newest records, from counts that only grow.
+    """Shares of the newest records, from totals.
 
     Parameters
     ----------
@@ -73,28 +86,32 @@ class Flow:
 
     """
 
-    def __init__(self, reports: int = _REPORTS) -> None:
+    def __init__(self, reports: int = 10) -> None:
         self._reports = reports
-        self._seen: list[tuple[int, int, int]] = [(0, 0, 0)]
+        self._seen = [Totals(0)]
 
-    def observe(self, n_records: int, n_dead: int, n_drift_alarms: int) -> dict[str, float]:
-        """Return the signals `DEAD_LETTERS` and `DRIFT_ALARMS`, given all counts from the first record on."""
-        self._seen = [*self._seen[-self._reports :], (n_records, n_dead, n_drift_alarms)]
-        records, dead, alarms = (now - then for now, then in zip(self._seen[-1], self._seen[0], strict=True))
-        if records <= 0:
-            return {}
-        return {DEAD_LETTERS: dead / records, DRIFT_ALARMS: 10_000 * alarms / records}
+    def observe(self, totals: Totals) -> dict[str, float]:
+        """Return `DEAD_LETTERS`, `DRIFT_ALARMS` and `LABELS_MISSING`; those of nothing are left out."""
+        self._seen = [*self._seen[-self._reports :], totals]
+        first, last = self._seen[0], self._seen[-1]
+        records, dead, alarms, joined, expired = (b - a for a, b in zip(first, last, strict=True))
+        signals = {}
+        if records > 0:
+            signals = {DEAD_LETTERS: dead / records, DRIFT_ALARMS: 10_000 * alarms / records}
+        if joined + expired > 0:
+            signals[LABELS_MISSING] = expired / (joined + expired)
+        return signals
 
     def state(self) -> list[Any]:
         """Return what it knows as builtins."""
-        return [list(seen) for seen in self._seen]
+        return [list(totals) for totals in self._seen]
 
     def restore(self, state: Any) -> None:
         """Know what `state` said."""
-        self._seen = [(records, dead, alarms) for records, dead, alarms in state]
+        self._seen = [Totals(*totals) for totals in state]
 
 
 def present(signals: Mapping[str, float], name: str) -> float | None:
-    """Return the signal *name*, ``None`` if it is absent or no number."""
+    """Return the signal *name*, ``None`` if it is absent or no finite number."""
     value = signals.get(name)
-    return None if value is None or value != value else value  # noqa: PLR0124 - only NaN is not itself
+    return value if value is not None and isfinite(value) else None
