@@ -6,6 +6,7 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from headrace.alerts.rules import Alert
     from headrace.errors import DeclarationError, HeadraceError
     from headrace.event_time import EventTime
     from headrace.features.lookup import Lookup
@@ -13,11 +14,13 @@ if TYPE_CHECKING:
     from headrace.labels.declaration import Labels
     from headrace.models.combine import First, Mean, Vote
     from headrace.pipeline import Pipeline, Topic
+    from headrace.scores.declaration import Metrics
     from schemas.events import Event, Limits
 
 __version__ = "0.1.0"
 
 __all__ = [
+    "Alert",
     "DeclarationError",
     "Event",
     "EventTime",
@@ -27,6 +30,7 @@ __all__ = [
     "Limits",
     "Lookup",
     "Mean",
+    "Metrics",
     "Pipeline",
     "Topic",
     "Vote",
@@ -35,6 +39,7 @@ __all__ = [
 
 # Looked up at first use: a command that only lists topics must not wait for river to be imported.
 _HOME = {
+    "Alert": "headrace.alerts.rules",
     "DeclarationError": "headrace.errors",
     "HeadraceError": "headrace.errors",
     "Event": "schemas.events",
@@ -46,6 +51,7 @@ _HOME = {
     "First": "headrace.models.combine",
     "Mean": "headrace.models.combine",
     "Vote": "headrace.models.combine",
+    "Metrics": "headrace.scores.declaration",
     "Pipeline": "headrace.pipeline",
     "Topic": "headrace.pipeline",
 }

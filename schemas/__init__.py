@@ -2,17 +2,28 @@
 
 from __future__ import annotations
 
-from schemas.cloudevents import DEAD_LETTER_TYPE, LABEL_STATUS_TYPE, PREDICTION_TYPE
+from schemas.alerts import AlertEvent
+from schemas.cloudevents import (
+    ALERT_TYPE,
+    DEAD_LETTER_TYPE,
+    LABEL_STATUS_TYPE,
+    METRICS_TYPE,
+    PREDICTION_TYPE,
+)
 from schemas.decoding import EventDecoder
 from schemas.events import Event, Limits
 from schemas.labels import LabelStatus
+from schemas.metrics import MetricsReport
 from schemas.refusals import Refusal
 from schemas.results import Answer, DeadLetter, Fault, Prediction, Source, result_id
 
 __all__ = [
+    "ALERT_TYPE",
     "DEAD_LETTER_TYPE",
     "LABEL_STATUS_TYPE",
+    "METRICS_TYPE",
     "PREDICTION_TYPE",
+    "AlertEvent",
     "Answer",
     "DeadLetter",
     "Event",
@@ -20,6 +31,7 @@ __all__ = [
     "Fault",
     "LabelStatus",
     "Limits",
+    "MetricsReport",
     "Prediction",
     "Refusal",
     "Source",

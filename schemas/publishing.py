@@ -14,8 +14,10 @@ from typing import Any
 
 import msgspec
 
-from schemas.cloudevents import DEAD_LETTER_TYPE, LABEL_STATUS_TYPE, PREDICTION_TYPE
+from schemas.alerts import AlertEvent
+from schemas.cloudevents import ALERT_TYPE, DEAD_LETTER_TYPE, LABEL_STATUS_TYPE, METRICS_TYPE, PREDICTION_TYPE
 from schemas.labels import LabelStatus
+from schemas.metrics import MetricsReport
 from schemas.results import DeadLetter, Prediction
 
 FOLDER = Path(__file__).parent / "published"
@@ -26,6 +28,8 @@ STRUCTS: Mapping[str, type[msgspec.Struct]] = {
     PREDICTION_TYPE: Prediction,
     DEAD_LETTER_TYPE: DeadLetter,
     LABEL_STATUS_TYPE: LabelStatus,
+    METRICS_TYPE: MetricsReport,
+    ALERT_TYPE: AlertEvent,
 }
 """By event type, as the header ``ce_type`` names it."""
 

@@ -1,0 +1,1 @@
+"""Alerts: rules over signals, that fire and are resolved inside the fold."""

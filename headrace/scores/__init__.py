@@ -1,0 +1,1 @@
+"""How good a pipeline's models are: prequential metrics, beside baselines, in windows and segments."""
