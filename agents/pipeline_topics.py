@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from headrace.judge import ALERTS, METRICS
 from headrace.pipeline import Pipeline
 from headrace.truth import LABELS_STATUS
 from schemas.cloudevents import FACT_TYPES
@@ -34,6 +35,11 @@ def topic_specs(pipeline: Pipeline) -> list[topics.TopicSpec]:
         topic = lookup.topic
         row = topic.event_type.__name__
         merged.append(topics.TopicSpec(topic.name, lookup.keys[0], row, topic.partitions, topic.retention_s))
+    if pipeline.plan is not None:
+        merged += [
+            topics.facts_spec(pipeline.name, kind, event=FACT_TYPES[kind], partitions=partitions)
+            for kind in (METRICS, ALERTS)
+        ]
     if pipeline.log_sources:
         merged.append(topics.log_spec(pipeline.name, partitions=partitions, retention_s=source.retention_s))
     return [first, *merged, *others]

@@ -12,7 +12,9 @@ from headrace import metrics
 from headrace.event_time import EventClock
 from headrace.fold import Counts, Fold, Record
 from headrace.intake import InletCounts
+from headrace.judge import Judge
 from headrace.labels.waiting import Waiting
+from headrace.scores.reports import gauges
 
 
 class WorkerMetrics:
@@ -28,6 +30,7 @@ class WorkerMetrics:
         }
         self._chunk = metrics.chunk_duration.labels(pipeline)
         self._age = metrics.event_age.labels(pipeline)
+        self._reported: dict[str, str] = {}
         self._last_event = metrics.last_event.labels(pipeline)
 
     def chunk(
@@ -52,6 +55,8 @@ class WorkerMetrics:
             self._event_time(fold.clock, str(fold.partition))
         if fold.waiting is not None:
             self._labels(fold.waiting, str(fold.partition))
+        if fold.judge is not None:
+            self._scores(fold.judge, str(fold.partition))
         for (model, verb), n in counts.failures.items():
             metrics.model_errors.labels(self._pipeline, model, verb).inc(n)
         if replayed:
@@ -78,6 +83,15 @@ class WorkerMetrics:
         metrics.taken_in.labels(self._pipeline, tp.topic).inc(counts.taken)
         for reason, n in counts.dead.items():
             metrics.dead_letters.labels(self._pipeline, reason).inc(n)
+
+    def _scores(self, judge: Judge, partition: str) -> None:
+        metrics.alerts_firing.labels(self._pipeline, partition).set(len(judge.book.firing))
+        report = judge.report
+        if report is None or self._reported.get(partition) == report.id:
+            return
+        self._reported[partition] = report.id
+        for model, metric, window, segment, value in gauges(report):
+            metrics.score.labels(self._pipeline, partition, model, metric, window, segment).set(value)
 
     def _labels(self, waiting: Waiting, partition: str) -> None:
         for state, n in waiting.counts.items():

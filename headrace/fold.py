@@ -14,6 +14,7 @@ from headrace import failpoints, fold_faults
 from headrace.dead_letters import dead_letter
 from headrace.event_time import EventClock
 from headrace.fold_state import Capture
+from headrace.judge import Judge
 from headrace.keyed.entry import Models
 from headrace.labels.waiting import Waiting
 from headrace.memory import Memory
@@ -164,6 +165,11 @@ class Fold:
         return self._memory.waiting
 
     @property
+    def judge(self) -> Judge | None:
+        """What is said of the models, where metrics are declared."""
+        return None if self._memory.truth is None else self._memory.truth.judge
+
+    @property
     def reach(self) -> int:
         """How many snapshots a restore may need."""
         return self._memory.reach
@@ -216,6 +222,8 @@ class Fold:
         self, record: Record, value: bytes, refusal: Refusal, dead: Emit | None, counts: Counts
     ) -> None:
         counts.dead[refusal.reason] = counts.dead.get(refusal.reason, 0) + 1
+        if self.judge is not None:
+            self.judge.n_dead += 1
         if dead is None or fold_faults.is_dropped(refusal.reason):
             return
         key = record.key

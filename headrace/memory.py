@@ -9,6 +9,7 @@ from headrace import fold_faults
 from headrace.errors import SnapshotError
 from headrace.fold_state import Capture, Part, WholeCapture, checked_models, require_parts, whole_state
 from headrace.joint_capture import Inner, JointCapture, parted
+from headrace.judge import Judge
 from headrace.keyed.entry import GROUPS, Making, Members, Models
 from headrace.keyed.models import KeyedModels
 from headrace.labels.waiting import Waiting
@@ -65,7 +66,8 @@ class Memory:
         takers: dict[str, Take] = {} if self.truth is None else {"label": self.truth.label}
         takers |= {f"lookup:{lookup.topic.name}": self._update for lookup in pipeline.lookups}
         self.merged = MergedLog(takers) if pipeline.log_sources else None
-        parts = {"reader": self.reader, "sources": self.merged}
+        judge = None if self.truth is None else self.truth.judge
+        parts = {"reader": self.reader, "sources": self.merged, "judge": judge}
         self._parts: dict[str, Part] = {name: part for name, part in parts.items() if part is not None}
         self._expected_s: dict[str, float] = {}
 
@@ -190,7 +192,10 @@ class Memory:
         return fold_faults.with_faults(members)
 
     def _new_truth(self, place: tuple[str, str, str, int]) -> Truth | None:
-        reader = self._pipeline.label_reader()
-        if reader is None or self.waiting is None or self.reader is None:
+        pipeline, judge = self._pipeline, None
+        if pipeline.plan is not None:
+            judge = Judge(pipeline.plan, pipeline.alerts, [*self.models], self.waiting, place[1:])
+        if judge is None and self.waiting is None:
             return None
-        return Truth(self.waiting, reader, self.team, self.reader.clock, place)
+        clock = None if self.reader is None else self.reader.clock
+        return Truth(self.waiting, pipeline.label_reader(), judge, self.team, clock, place)

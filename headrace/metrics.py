@@ -204,6 +204,18 @@ taken_in = Counter(
     ["pipeline", "topic"],
     registry=registry,
 )
+score = Gauge(
+    "headrace_score",
+    "Metrics of the answers as last reported, by model, window and segment; with metrics declared only.",
+    ["pipeline", "partition", "model", "metric", "window", "segment"],
+    registry=registry,
+)
+alerts_firing = Gauge(
+    "headrace_alerts_firing",
+    "Rules that fire now; with metrics declared only.",
+    ["pipeline", "partition"],
+    registry=registry,
+)
 model_step = Gauge(
     "headrace_model_step_events",
     "Events learned, by partition.",

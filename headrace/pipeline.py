@@ -9,6 +9,7 @@ from typing import Any, Literal, TypeAlias, get_args
 
 from river import base
 
+from headrace.alerts.rules import Alert, checked_alerts
 from headrace.errors import DeclarationError
 from headrace.features.checks import check_features
 from headrace.features.lookup import Lookup
@@ -22,6 +23,8 @@ from headrace.models.checks import ModelFactory
 from headrace.models.combine import Combine
 from headrace.models.verbs import Task
 from headrace.reader import Reader
+from headrace.scores.declaration import Declared, Metrics
+from headrace.scores.plan import Plan, checked_metrics
 from headrace.topic import Topic, check_fields, check_source, checked_features, checked_name, label_types
 from schemas import EventDecoder, Limits
 
@@ -65,6 +68,11 @@ class Pipeline:
     lookups
         Tables whose rows join an event, as of its time, before *transform* sees it. Their updates, the events
         and the labels are merged into ``<name>.log``.
+    metrics
+        What is measured of the answers, `Metrics` or a list of river's metrics, and published on
+        ``<name>.metrics``. Default: nothing.
+    alerts
+        Rules beside the built-in ones; what they say is published on ``<name>.alerts``.
     limits
         What a record may be at most.
     scope
@@ -95,6 +103,8 @@ class Pipeline:
         features: Sequence[str] | None = None,
         transform: Callable[[], base.Transformer] | None = None,
         lookups: Sequence[Lookup] = (),
+        metrics: Metrics | Sequence[Declared] | None = None,
+        alerts: Sequence[Alert] | None = None,
         limits: Limits | None = None,
         scope: Scope = "partition",
         max_keys: int = MAX_KEYS,
@@ -128,8 +138,29 @@ class Pipeline:
                 why="a label that comes later would change which key gives way",
                 fix="scope='partition', or target in the event",
             )
+        self.plan = self._planned(metrics, kinds)
+        self.alerts = self._checked_alerts(alerts)
         check_sources(self.log_sources, self.log.name)
         self.combine: Combine = checks.checked_combine(combine, self.task, samples)
+
+    def _planned(self, metrics: Any, kinds: set[type]) -> Plan | None:
+        """Return what is measured; only where *metrics* are asked for: they cost 1 us an event or more."""
+        if metrics is None:
+            return None
+        if self.target is None:
+            raise DeclarationError(
+                "metrics",
+                "answers are scored with labels, and no target is named",
+                fix="target='FIELD' with the name of the label's field in the event type",
+            )
+        return checked_metrics(metrics, self.task, kinds)
+
+    def _checked_alerts(self, alerts: Any) -> tuple[Alert, ...]:
+        if self.plan is None and alerts is not None:
+            raise DeclarationError(
+                "alerts", "rules watch metrics, and none are measured", fix="metrics=headrace.Metrics()"
+            )
+        return checked_alerts(alerts)
 
     @property
     def label(self) -> str:

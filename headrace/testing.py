@@ -12,9 +12,11 @@ from headrace.dead_letters import dead_letter
 from headrace.errors import HeadraceError
 from headrace.fold import Fold, Record
 from headrace.intake import Inlet, LogSource, Router
+from headrace.judge import ALERTS, METRICS
 from headrace.pipeline import Pipeline
 from headrace.snapshots import pickling
 from headrace.snapshots.allowed import Allowed
+from headrace.truth import LABELS_STATUS
 from schemas import DeadLetter, Refusal, Source
 
 
@@ -45,8 +47,9 @@ class Harness:
 
     Attributes
     ----------
-    predictions, dead, labels
-        What the pipeline published, decoded, in order: results, dead letters, what became of labels.
+    predictions, dead, labels, metrics, alerts
+        What the pipeline published, decoded, in order: results, dead letters, what became of labels, scores,
+        rules that fire or are resolved.
 
     Examples
     --------
@@ -68,6 +71,8 @@ class Harness:
         self.predictions: list[dict[str, Any]] = []
         self.dead: list[dict[str, Any]] = []
         self.labels: list[dict[str, Any]] = []
+        self.metrics: list[dict[str, Any]] = []
+        self.alerts: list[dict[str, Any]] = []
         self._inlets = {
             source.kind: _Inlet(source, pipeline, self._fold_one, self._refused)
             for source in pipeline.log_sources
@@ -226,7 +231,8 @@ class Harness:
         self.dead.append(msgspec.to_builtins(letter))
 
     def _tell(self, kind: str, fact_id: str, key: bytes | None, value: bytes, record: Record) -> None:
-        self.labels.append(msgspec.json.decode(value))
+        facts = {LABELS_STATUS: self.labels, METRICS: self.metrics, ALERTS: self.alerts}
+        facts[kind].append(msgspec.json.decode(value))
 
     def _dead(self, letter_id: str, key: bytes | None, value: bytes, record: Record) -> None:
         self.dead.append(msgspec.json.decode(value))

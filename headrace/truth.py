@@ -8,6 +8,7 @@ from typing import Any
 import msgspec
 
 from headrace.event_time import EventClock
+from headrace.judge import Fact, Judge
 from headrace.labels.outcomes import Outcome, Waiter, status_of
 from headrace.labels.reading import LabelFault, LabelReader
 from headrace.labels.waiting import Waiting
@@ -23,18 +24,20 @@ _encode = msgspec.json.Encoder().encode
 
 
 class Truth:
-    """Events that wait for their label, and what the models learn when it comes.
+    """Scores answers whose label is known, lets others wait for it, and teaches the models when it comes.
 
     Parameters
     ----------
     waiting
-        The events.
+        The events that wait, where labels come later.
     reader
-        Of label records.
+        Of label records, there.
+    judge
+        What is said of the models, where that is asked for.
     team
         Who learns.
     clock
-        Event time: what waits is measured by its watermark.
+        Event time: what waits is measured by its watermark. ``None``: the time of records.
     place
         Name of the pipeline, name and version, topic and partition of the log.
 
@@ -46,18 +49,21 @@ class Truth:
 
     def __init__(
         self,
-        waiting: Waiting,
-        reader: LabelReader,
+        waiting: Waiting | None,
+        reader: LabelReader | None,
+        judge: Judge | None,
         team: Team,
-        clock: EventClock,
+        clock: EventClock | None,
         place: tuple[str, str, str, int],
     ) -> None:
         self.waiting = waiting
         self.tell: Tell | None = None
+        self.judge = judge
         self._reader = reader
         self._team = team
         self._clock = clock
         self._place = place
+        self._key = place[0].encode()
 
     def event(  # noqa: PLR0913, PLR0917 - the hot path: what the fold holds of an event, as it is
         self,
@@ -71,10 +77,16 @@ class Truth:
         counts: Counts,
     ) -> None:
         """Take in an event that was answered; without a label it waits for one."""
-        waiting, clock = self.waiting, self._clock
+        waiting, clock, offset = self.waiting, self._clock, record.offset
+        time_s = record.timestamp / 1000.0 if clock is None else clock.event_s
+        if self.judge is not None:
+            if y is not None:
+                self._publish(self.judge.score(y, models, final, x, offset, time_s), record)
+            self._publish(self.judge.passed(offset, time_s), record)
+        if waiting is None or clock is None:
+            return
         for outcome in waiting.expire(clock.watermark_s):
             self._end(outcome, record, counts)
-        offset = record.offset
         waiter = Waiter(x, final, step, offset, record.key, models)
         if y is None:
             for outcome in waiting.add(event_id, waiter, clock.event_s):
@@ -92,9 +104,11 @@ class Truth:
     def label(self, logged: LogRecord, record: Record, counts: Counts) -> None:
         """Take in a record of the label topic."""
         counts.others += 1
-        waiting, offset = self.waiting, record.offset
+        waiting, reader, offset = self.waiting, self._reader, record.offset
+        if waiting is None or reader is None:
+            return
         try:
-            given = self._reader.read(bytes(logged.data), logged.timestamp_ms)
+            given = reader.read(bytes(logged.data), logged.timestamp_ms)
         except LabelFault as fault:
             outcomes: Iterable[Outcome] = waiting.invalid(fault.event_id, offset, str(fault))
         else:
@@ -106,8 +120,17 @@ class Truth:
         """Teach what *outcome* says, and publish it."""
         waiter = outcome.waiter
         if waiter is not None and outcome.label is not None:
+            if self.judge is not None and outcome.scores:
+                time_s = record.timestamp / 1000.0 if self._clock is None else self._clock.event_s
+                scored = outcome.label, waiter.answers, waiter.answer, waiter.x
+                self._publish(self.judge.score(*scored, record.offset, time_s), record)
             self._team.learn(waiter.x, outcome.label, counts)
         if self.tell is not None:
             status = status_of(outcome, *self._place)
             key = record.key if waiter is None else waiter.key
             self.tell(LABELS_STATUS, status.id, key, _encode(status), record)
+
+    def _publish(self, facts: Iterable[Fact], record: Record) -> None:
+        for kind, fact_id, value in facts:
+            if self.tell is not None:
+                self.tell(kind, fact_id, self._key, value, record)

@@ -15,8 +15,8 @@ from headrace.labels.packing import Head, head_of
 _BATCH = 64
 """So many of a group's oldest are looked up together: a dict goes past what was deleted at each look."""
 
-ENTRY_BYTES = 160
-"""What an entry takes beside its bytes: a short event id, headers of two objects, a place in a dict."""
+ENTRY_BYTES = 208
+"""What an entry takes beside its bytes, as measured: an event id of 16 letters, a place in a dict, slack."""
 
 Oldest: TypeAlias = tuple[int, int, EventId, bytes, Head]
 """Number, group, event id, packed entry and its head of what came first; no two numbers are equal."""

@@ -136,10 +136,9 @@ class Store:
         return newest.step
 
     def _fill(self, entries: dict[EventId, bytes]) -> None:
-        heads = [(head_of(blob), event_id, blob) for event_id, blob in entries.items()]
-        heads.sort(key=lambda each: each[0].number)
-        for head, event_id, blob in heads:
-            self.queues[head.kind].put(group_of(event_id), event_id, blob)
+        for event_id in sorted(entries, key=lambda event_id: head_of(entries[event_id]).number):
+            blob = entries[event_id]
+            self.queues[head_of(blob).kind].put(group_of(event_id), event_id, blob)
 
     def _note_changes(self) -> None:
         """Begin to note for the next snapshot what changes."""

@@ -9,6 +9,7 @@ import msgspec
 
 from headrace.labels.capture import LabelsCapture
 from headrace.labels.declaration import Labels
+from headrace.labels.delays import Delays
 from headrace.labels.outcomes import EventId, Outcome, Waiter
 from headrace.labels.packing import (
     EVENT,
@@ -85,6 +86,11 @@ class Waiting:
         did.
         """
         return dict(self._store.counts)
+
+    @property
+    def delays(self) -> Delays:
+        """Of the joined labels, since the log began."""
+        return self._store.delays
 
     def delay_s(self, q: float) -> float | None:
         """Return the delay that a share *q* of the joined labels did not exceed, right to 6 %."""

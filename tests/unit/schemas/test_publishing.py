@@ -13,7 +13,7 @@ import headrace as hr
 from headrace.testing import Harness
 from schemas import DEAD_LETTER_TYPE, LABEL_STATUS_TYPE, PREDICTION_TYPE, publishing
 
-TYPES = (PREDICTION_TYPE, DEAD_LETTER_TYPE, LABEL_STATUS_TYPE)
+TYPES = (PREDICTION_TYPE, DEAD_LETTER_TYPE, LABEL_STATUS_TYPE, METRICS_TYPE, ALERT_TYPE)
 
 
 class Reading(hr.Event):

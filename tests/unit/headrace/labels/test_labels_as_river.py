@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 from river import datasets, evaluate, linear_model, metrics, naive_bayes, preprocessing, stream, tree
 
+from agents.demo import flights
 from headrace import Labels
 from headrace.labels.outcomes import Outcome, Waiter
 from headrace.labels.waiting import Waiting
@@ -25,12 +26,23 @@ MODELS: dict[str, tuple[Callable[[], Any], Callable[[], Any]]] = {
 ROWS = {
     "Phishing": lambda: [*datasets.Phishing()],
     "Bananas": lambda: [*islice(datasets.Bananas(), 1500)],
+    "flights": lambda: [*landed(1500)],
 }
 DELAYS: dict[str, Any] = {
     "an hour": dt.timedelta(hours=1),
     "by the event": lambda x, y: dt.timedelta(seconds=abs(hash(tuple(x.values()))) % 5_000),
     "after two thirds": lambda x, y: dt.timedelta(days=365 if sum(x.values()) > 0.5 else 0),
 }
+
+
+def landed(n: int) -> Iterator[tuple[dict[str, Any], bool]]:
+    """Yield the first *n* flights, less those that never arrived."""
+    for flight in flights.load(n):
+        if flight.late is not None and flight.dep_delay is not None:
+            yield (
+                {name: float(getattr(flight, name)) for name in ("hour", "distance", "dep_delay")},
+                flight.late,
+            )
 
 
 def timed(name: str) -> Iterator[tuple[dict[str, Any], bool]]:

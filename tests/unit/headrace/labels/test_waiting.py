@@ -90,6 +90,16 @@ def test_events_expire_in_the_order_they_came_in_whatever_their_own_time_says() 
     assert [o.event_id for o in driven.time(1001.0 + WAIT_S)] == ["a", "b", "c"]
 
 
+def test_the_last_moment_is_the_same_whatever_else_has_gone_before() -> None:
+    driven = Driven()
+    driven.event("first", 0.0)
+    driven.event("second", 25.0)
+    driven.label("first", True, 30.0)
+
+    assert driven.time(25.0 + WAIT_S) == []
+    assert [o.event_id for o in driven.time(25.5 + WAIT_S)] == ["second"]
+
+
 def test_time_that_goes_back_changes_nothing() -> None:
     driven = Driven()
     driven.event("e", 10.0)
