@@ -89,7 +89,10 @@ class Reader:
 
 
 class Batch:
-    """Labels of some events and what one party said of them; *places* are their numbers among all events."""
+    """Labels of some events and what one party said of them; *places* are their numbers among all events.
+
+    A part of a batch takes from the whole what that has worked out.
+    """
 
     def __init__(self, reader: Reader, ys: list[Any], said: Said, places: Sequence[int]) -> None:
         self._reader = reader
@@ -98,11 +101,16 @@ class Batch:
         self.said = said
         self.places = places
         self._made: dict[str, Any] = {}
+        self._whole: Batch | None = None
+        self._rows: list[int] = []
 
-    def at(self, rows: Sequence[int]) -> Batch:
+    def at(self, rows: list[int]) -> Batch:
         """Return the batch of some of the events."""
         ys, places = self.ys, self.places
-        return Batch(self._reader, [ys[i] for i in rows], self.said.at(rows), [places[i] for i in rows])
+        part = Batch(self._reader, [ys[i] for i in rows], self.said.at(rows), [places[i] for i in rows])
+        if None not in self.said.numbers:  # then what is worked out has a place for each event
+            part._whole, part._rows = self, rows
+        return part
 
     @property
     def missing(self) -> int:
@@ -132,39 +140,65 @@ class Batch:
         """Return what metric *index* finds each answer loses, and how many of them it cannot tell."""
         name = f"losses {index}"
         if name not in self._made:
-            metric = self._reader.metrics[index]
-            if type(metric) is metrics.LogLoss:
-                self._made[name] = self._log_losses(), 0
-            elif self._reader.plan.gauges[index].is_binary:
-                positive = self._positive
-                self._made[name] = _evaluated(metric, [(y == positive, said) for y, said in self.numbers])
-            else:
-                self._made[name] = _evaluated(metric, self.numbers)
+            self._made[name] = self._losses(index)
         made: tuple[list[float], int] = self._made[name]
         return made
+
+    def _losses(self, index: int) -> tuple[list[float], int]:
+        if self._whole is not None:
+            losses, failed = self._whole.losses(index)
+            if not failed:
+                return [losses[i] for i in self._rows], 0
+        metric = self._reader.metrics[index]
+        if type(metric) is metrics.LogLoss:
+            return self._log_losses(), 0
+        if self._reader.plan.gauges[index].is_binary:
+            positive = self._positive
+            return _evaluated(metric, [(y == positive, said) for y, said in self.numbers])
+        return _evaluated(metric, self.numbers)
 
     def roc(self, index: int) -> list[int]:
         """Return how many events lie between each two thresholds of metric *index*: negative, positive."""
         name = f"roc {index}"
         if name not in self._made:
-            thresholds = self._reader.metrics[index].thresholds
-            positive, p = self._arrays
-            between = np.searchsorted(thresholds, p, side="left")
-            counted = np.bincount(2 * between + positive, minlength=2 * (len(thresholds) + 1))
-            self._made[name] = counted.tolist()
+            n = 2 * (len(self._reader.metrics[index].thresholds) + 1)
+            self._made[name] = np.bincount(self._roc_codes(index), minlength=n).tolist()
         made: list[int] = self._made[name]
+        return made
+
+    def _roc_codes(self, index: int) -> NDArray[Any]:
+        name = f"codes {index}"
+        if name not in self._made:
+            if self._whole is not None:
+                self._made[name] = self._whole._roc_codes(index)[self._rows]  # noqa: SLF001 - its own kind
+            else:
+                positive, p = self._arrays
+                thresholds = self._reader.metrics[index].thresholds
+                self._made[name] = 2 * np.searchsorted(thresholds, p, side="left") + positive
+        made: NDArray[Any] = self._made[name]
         return made
 
     @property
     def reliability(self) -> tuple[NDArray[Any], NDArray[Any], list[int], list[int]]:
         """The tenth of each probability, it, and of each tenth how many there are and how many came true."""
         if "reliability" not in self._made:
-            is_true, p = self._arrays if self._reader.plan.calibrates == "positive" else self._answered
-            bins = np.clip((p * BINS).astype(np.int64), 0, BINS - 1)
-            counts = np.bincount(bins, minlength=BINS).tolist()
-            hits = np.bincount(bins[is_true], minlength=BINS).tolist()
-            self._made["reliability"] = bins, p, counts, hits
+            bins, p, is_true = self._tenths
+            codes = np.bincount(2 * bins + is_true, minlength=2 * BINS)
+            hits = codes[1::2]
+            self._made["reliability"] = bins, p, (codes[0::2] + hits).tolist(), hits.tolist()
         made: tuple[NDArray[Any], NDArray[Any], list[int], list[int]] = self._made["reliability"]
+        return made
+
+    @property
+    def _tenths(self) -> tuple[NDArray[Any], ...]:
+        """The tenth of each probability, it, and whether it came true."""
+        if "tenths" not in self._made:
+            if self._whole is not None:
+                self._made["tenths"] = tuple(column[self._rows] for column in self._whole._tenths)  # noqa: SLF001
+            else:
+                is_true, p = self._arrays if self._reader.plan.calibrates == "positive" else self._answered
+                self._made["tenths"] = np.clip((p * BINS).astype(np.int64), 0, BINS - 1), p, is_true
+        made: tuple[NDArray[Any], ...] = self._made["tenths"]
         return made
 
     def samples(self, index: int) -> list[tuple[Any, Any]]:

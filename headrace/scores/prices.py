@@ -20,7 +20,7 @@ from headrace.scores.scoreboard import Scoreboard
 from schemas.results import Answer
 
 _EVENTS = 20_000
-_ROUNDS = 5
+_ROUNDS = 7
 _QUIET: dict[str, Any] = {"windows": (), "every": 10_000_000}
 
 _CLASSIFIERS: tuple[Any, ...] = (

@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from math import isfinite
 from typing import Any, cast
 
+import numpy as np
 from river import metrics
 
 from headrace.scores.batch import Reader
@@ -92,7 +93,7 @@ def _value(gauge: Gauge, cell: Cell, matrices: Mapping[bool, dict[str, Any]]) ->
             metric._mean.n, metric._mean._mean = tally.n, tally.mean  # noqa: SLF001 - what river itself holds
             return asked(metric)
         case Roc() if any(tally.counts) and not tally.outside:
-            return _of_roc(gauge, tally)
+            return _of_roc(tally)
         case Moments() if tally.n:
             return _of_moments(gauge, tally)
         case Dear() if tally.n:
@@ -108,14 +109,15 @@ def _of_confusion(gauge: Gauge, matrices: Mapping[bool, dict[str, Any]]) -> floa
     return asked(metric)
 
 
-def _of_roc(gauge: Gauge, tally: Roc) -> float | None:
-    metric = cast("Any", gauge.factory())
-    negative, positive = tally.counts[0::2], tally.counts[1::2]
-    for index, matrix in enumerate(metric.cms):
-        for y, counts in ((False, negative), (True, positive)):
-            matrix.update(y, False, w=float(sum(counts[: index + 1])))
-            matrix.update(y, True, w=float(sum(counts[index + 1 :])))
-    return asked(metric)
+def _of_roc(tally: Roc) -> float:
+    """Return what river's ROCAUC would: the area under the curve through its thresholds, by trapezoids."""
+    rates = []
+    for counts in (tally.counts[0::2], tally.counts[1::2]):
+        until = np.cumsum(counts)
+        n = int(until[-1])
+        rates.append((n - until[:-1]) / n if n else np.zeros(len(counts) - 1))
+    x, y = rates
+    return -float((np.diff(x) * (y[1:] + y[:-1]) / 2.0).sum())
 
 
 def _of_moments(gauge: Gauge, tally: Moments) -> float | None:

@@ -100,6 +100,23 @@ def test_each_segment_has_the_scores_of_its_events_the_rest_those_of_others() ->
     assert {s.segment for s in report.scores} == {None, *expected}
 
 
+@pytest.mark.parametrize("gaps", [False, True])
+def test_a_segment_scores_its_events_as_a_board_of_their_own_would(gaps: bool) -> None:
+    declared = Metrics(metrics.F1, metrics.ROCAUC, metrics.LogLoss, by="part", windows=(200,), every=200)
+    scoreboard, alone = board(declared), [board([metrics.F1, metrics.ROCAUC, metrics.LogLoss]) for _ in "abc"]
+    for i, event in enumerate(phishing()):
+        answer = Answer() if gaps and i % 10 == 0 else event.answer
+        scoreboard.update(event.y, None, answer, {"part": i % 3})
+        alone[i % 3].update(event.y, None, answer, {})
+
+    report = scoreboard.report(0)
+
+    for part, peer in enumerate(alone):
+        wanted = row(peer.report(0))
+        found = row(report, segment=str(part))
+        assert (found.n, found.missing, found.values) == (wanted.n, wanted.missing, wanted.values)
+
+
 def test_segments_are_bounded_whatever_the_field_holds() -> None:
     scoreboard = board(Metrics(metrics.Accuracy, by="x", segments=3))
     for i in range(2_000):

@@ -82,6 +82,23 @@ def test_metrics_with_arguments_share_the_same_counts() -> None:
     assert row(report).values == {name: rivers(made(), phishing()) for name, made in wanted.items()}
 
 
+@pytest.mark.parametrize("n", [2, 3, 10, 17, 129])
+def test_roc_auc_is_rivers_whatever_the_thresholds(n: int) -> None:
+    events = phishing()[: 50 * n % 1_000 + 7]
+
+    report = fed(board({"auc": lambda: metrics.ROCAUC(n_thresholds=n)}), events).report(1)
+
+    assert row(report).values["auc"] == rivers(metrics.ROCAUC(n_thresholds=n), events)
+
+
+def test_roc_auc_of_one_label_only_is_rivers() -> None:
+    events = tuple(event for event in phishing() if event.y)
+
+    assert row(fed(board([metrics.ROCAUC]), events).report(1)).values == {
+        "ROCAUC": rivers(metrics.ROCAUC(), events)
+    }
+
+
 def test_labels_of_0_and_1_are_negative_and_positive() -> None:
     as_numbers = [
         event._replace(y=int(event.y), answer=Answer(int(event.answer.prediction or 0), numbered(event)))
