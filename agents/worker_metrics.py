@@ -9,12 +9,15 @@ from contextlib import suppress
 from faust.types import TP
 
 from headrace import metrics
+from headrace.alerts.signals import LABEL_DELAY, LABELS_MISSING
 from headrace.event_time import EventClock
 from headrace.fold import Counts, Fold, Record
 from headrace.intake import InletCounts
 from headrace.judge import Judge
 from headrace.labels.waiting import Waiting
 from headrace.scores.reports import gauges
+
+_SIGNALS = {LABELS_MISSING: metrics.labels_missing, LABEL_DELAY: metrics.label_delay_p50}
 
 
 class WorkerMetrics:
@@ -86,6 +89,9 @@ class WorkerMetrics:
 
     def _scores(self, judge: Judge, partition: str) -> None:
         metrics.alerts_firing.labels(self._pipeline, partition).set(len(judge.book.firing))
+        for name, gauge in _SIGNALS.items():
+            if name in judge.signals:
+                gauge.labels(self._pipeline, partition).set(judge.signals[name])
         report = judge.report
         if report is None or self._reported.get(partition) == report.id:
             return

@@ -52,6 +52,8 @@ class Judge:
     ----------
     report
         The newest, ``None`` before the first and after a restore.
+    signals
+        The newest of those that need no label, by name.
     n_dead
         How many records could not become events; the fold counts them here.
     """
@@ -68,6 +70,7 @@ class Judge:
         self.board = Scoreboard(plan, model_names, pipeline=pipeline, topic=topic, partition=partition)
         self.book = AlertBook(rules, pipeline=pipeline, topic=topic, partition=partition)
         self.report: MetricsReport | None = None
+        self.signals: dict[str, float] = {}
         self.n_dead = 0
         self._every = plan.declared.every
         self._waiting = waiting
@@ -90,9 +93,19 @@ class Judge:
             yield Fact(METRICS, report.id, _encode(report))
             yield from self._watched(signals_of(report), offset, time_s)
 
-    def passed(self, offset: int, time_s: float) -> Iterator[Fact]:
-        """Take in that an event was answered; yield what there is to say."""
+    def answered(
+        self,
+        y: Any,
+        answers: Mapping[str, Answer] | None,
+        final: Answer,
+        x: Mapping[Any, Any],
+        offset: int,
+        time_s: float,
+    ) -> Iterator[Fact]:
+        """Take in that an event was answered, whose label *y* is known or ``None``; yield what is to say."""
         self._n_events += 1
+        if y is not None:
+            yield from self.score(y, answers, final, x, offset, time_s)
         if self._n_events % self._every == 0:
             yield from self._watched(self._flowing(), offset, time_s)
 
@@ -129,6 +142,7 @@ class Judge:
         signals = self._flow.observe(Totals(self._n_events + self.n_dead, self.n_dead, 0, joined, expired))
         if self._waiting is not None and (delay_s := self._delay_s(self._waiting)) is not None:
             signals[LABEL_DELAY] = delay_s
+        self.signals = signals
         return signals
 
     def _delay_s(self, waiting: Waiting) -> float | None:

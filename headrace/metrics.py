@@ -216,6 +216,18 @@ alerts_firing = Gauge(
     ["pipeline", "partition"],
     registry=registry,
 )
+labels_missing = Gauge(
+    "headrace_labels_missing_ratio",
+    "Of the events that found a label or gave up lately, the share that gave up; with metrics declared only.",
+    ["pipeline", "partition"],
+    registry=registry,
+)
+label_delay_p50 = Gauge(
+    "headrace_label_delay_p50_seconds",
+    "Median event time from an event to its label, of the newest labels; with metrics declared only.",
+    ["pipeline", "partition"],
+    registry=registry,
+)
 model_step = Gauge(
     "headrace_model_step_events",
     "Events learned, by partition.",

@@ -9,7 +9,7 @@ from typing import Any, Literal, TypeAlias, get_args
 
 from river import base
 
-from headrace.alerts.rules import Alert, checked_alerts
+from headrace.alerts.rules import Alert, Known, checked_alerts
 from headrace.errors import DeclarationError
 from headrace.features.checks import check_features
 from headrace.features.lookup import Lookup
@@ -21,7 +21,7 @@ from headrace.merged_log import event_in
 from headrace.models import checks
 from headrace.models.checks import ModelFactory
 from headrace.models.combine import Combine
-from headrace.models.verbs import Task
+from headrace.models.verbs import Task, gives_probabilities
 from headrace.reader import Reader
 from headrace.scores.declaration import Declared, Metrics
 from headrace.scores.plan import Plan, checked_metrics
@@ -138,12 +138,12 @@ class Pipeline:
                 why="a label that comes later would change which key gives way",
                 fix="scope='partition', or target in the event",
             )
-        self.plan = self._planned(metrics, kinds)
+        self.plan = self._planned(metrics, kinds, samples)
         self.alerts = self._checked_alerts(alerts)
         check_sources(self.log_sources, self.log.name)
         self.combine: Combine = checks.checked_combine(combine, self.task, samples)
 
-    def _planned(self, metrics: Any, kinds: set[type]) -> Plan | None:
+    def _planned(self, metrics: Any, kinds: set[type], samples: Mapping[str, base.Estimator]) -> Plan | None:
         """Return what is measured; only where *metrics* are asked for: they cost 1 us an event or more."""
         if metrics is None:
             return None
@@ -153,14 +153,20 @@ class Pipeline:
                 "answers are scored with labels, and no target is named",
                 fix="target='FIELD' with the name of the label's field in the event type",
             )
-        return checked_metrics(metrics, self.task, kinds)
+        has_probabilities = any(map(gives_probabilities, samples.values()))
+        return checked_metrics(metrics, self.task, kinds, has_probabilities=has_probabilities)
 
     def _checked_alerts(self, alerts: Any) -> tuple[Alert, ...]:
         if self.plan is None and alerts is not None:
             raise DeclarationError(
                 "alerts", "rules watch metrics, and none are measured", fix="metrics=headrace.Metrics()"
             )
-        return checked_alerts(alerts)
+        if self.plan is None:
+            return ()
+        plan = self.plan
+        metrics, windows = (tuple(one.name for one in some) for some in (plan.gauges, plan.windows))
+        known = Known(metrics, tuple(self.models), windows, plan.declared.by is not None)
+        return checked_alerts(alerts, known)
 
     @property
     def label(self) -> str:

@@ -3,21 +3,20 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple, Self
 
 import msgspec
 
-from headrace.dead_letters import dead_letter
 from headrace.errors import HeadraceError
 from headrace.fold import Fold, Record
-from headrace.intake import Inlet, LogSource, Router
 from headrace.judge import ALERTS, METRICS
 from headrace.pipeline import Pipeline
 from headrace.snapshots import pickling
 from headrace.snapshots.allowed import Allowed
+from headrace.source_by_hand import SourceByHand
 from headrace.truth import LABELS_STATUS
-from schemas import DeadLetter, Refusal, Source
+from schemas import DeadLetter
 
 
 class _Record(NamedTuple):
@@ -74,7 +73,7 @@ class Harness:
         self.metrics: list[dict[str, Any]] = []
         self.alerts: list[dict[str, Any]] = []
         self._inlets = {
-            source.kind: _Inlet(source, pipeline, self._fold_one, self._refused)
+            source.kind: SourceByHand(source, pipeline, self._fold_one, self._refused)
             for source in pipeline.log_sources
         }
 
@@ -236,36 +235,6 @@ class Harness:
 
     def _dead(self, letter_id: str, key: bytes | None, value: bytes, record: Record) -> None:
         self.dead.append(msgspec.json.decode(value))
-
-
-class _Inlet:
-    """One source topic on its way into the log."""
-
-    def __init__(
-        self,
-        source: LogSource,
-        pipeline: Pipeline,
-        put: Callable[[bytes | None, bytes, int], None],
-        dead: Callable[[DeadLetter], None],
-    ) -> None:
-        self._topic = source.topic
-        self._pipeline = pipeline
-        self._inlet = Inlet(Router(source, 1, pipeline.limits), 0)
-        self.offset = 0
-        self._write, self._bury = put, dead
-
-    def send(self, key: bytes | None, value: bytes | None, timestamp_ms: int) -> None:
-        record = _Record(self.offset, key, value, timestamp_ms)
-        self.offset += 1
-        self._inlet.step_chunk([record], self._put, self._dead)
-
-    def _put(self, partition: int, key: bytes | None, value: bytes, timestamp_ms: int) -> None:
-        self._write(key, value, timestamp_ms)
-
-    def _dead(self, record: Record, value: bytes, refusal: Refusal) -> None:
-        place = Source(self._topic, 0, record.offset)
-        letter = dead_letter(self._pipeline, place, (record.key, value, record.timestamp), refusal)
-        self._bury(letter)
 
 
 def _key_of(event: object, field: str | None) -> bytes | None:

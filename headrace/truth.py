@@ -80,9 +80,7 @@ class Truth:
         waiting, clock, offset = self.waiting, self._clock, record.offset
         time_s = record.timestamp / 1000.0 if clock is None else clock.event_s
         if self.judge is not None:
-            if y is not None:
-                self._publish(self.judge.score(y, models, final, x, offset, time_s), record)
-            self._publish(self.judge.passed(offset, time_s), record)
+            self._publish(self.judge.answered(y, models, final, x, offset, time_s), record)
         if waiting is None or clock is None:
             return
         for outcome in waiting.expire(clock.watermark_s):

@@ -11,7 +11,14 @@ from river import anomaly, cluster, linear_model, preprocessing, tree
 
 import headrace as hr
 from headrace.testing import Harness
-from schemas import DEAD_LETTER_TYPE, LABEL_STATUS_TYPE, PREDICTION_TYPE, publishing
+from schemas import (
+    ALERT_TYPE,
+    DEAD_LETTER_TYPE,
+    LABEL_STATUS_TYPE,
+    METRICS_TYPE,
+    PREDICTION_TYPE,
+    publishing,
+)
 
 TYPES = (PREDICTION_TYPE, DEAD_LETTER_TYPE, LABEL_STATUS_TYPE, METRICS_TYPE, ALERT_TYPE)
 
