@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
-from schemas.cloudevents import DEAD_LETTER_TYPE, PREDICTION_TYPE
+from schemas.cloudevents import DEAD_LETTER_TYPE, PREDICTION_TYPE, QUESTION_TYPE, REMARK_TYPE
 from schemas.decoding import EventDecoder
 from schemas.events import Event, Limits
+from schemas.feedback import Remark
+from schemas.questions import Question
 from schemas.refusals import Refusal
 from schemas.results import Answer, DeadLetter, Fault, Prediction, Source, result_id
 
 __all__ = [
     "DEAD_LETTER_TYPE",
     "PREDICTION_TYPE",
+    "QUESTION_TYPE",
+    "REMARK_TYPE",
     "Answer",
     "DeadLetter",
     "Event",
@@ -18,7 +22,9 @@ __all__ = [
     "Fault",
     "Limits",
     "Prediction",
+    "Question",
     "Refusal",
+    "Remark",
     "Source",
     "result_id",
 ]

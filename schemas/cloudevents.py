@@ -6,6 +6,8 @@ from datetime import UTC, datetime
 
 PREDICTION_TYPE = "headrace.prediction.v1"
 DEAD_LETTER_TYPE = "headrace.dead_letter.v1"
+QUESTION_TYPE = "headrace.question.v1"
+REMARK_TYPE = "headrace.remark.v1"
 
 Headers = list[tuple[str, bytes | None]]
 

@@ -85,7 +85,7 @@ class EventDecoder:
             n_keys += self._spread(features)
         # Each key has a colon: no more colons than fields found means no key came twice.
         if value.count(b":") != n_keys or n_keys > self.limits.keys:
-            self._check_keys(value)
+            check_keys(value, self.limits)
         for name in self._dropped:
             features.pop(name, None)
         return features.pop("id"), features, features.pop(self._target, None)  # type: ignore[arg-type] # None is no key
@@ -103,23 +103,31 @@ class EventDecoder:
                     features[name] = free[name]
         return n
 
-    def _check_keys(self, value: bytes) -> None:
-        """Refuse duplicate keys, too many keys, too much depth; exact, and slower than the count."""
-        n_keys = len(_KEYS.findall(value))
-        if n_keys > self.limits.keys:
-            n_keys = _STRINGS.sub(b"", value).count(b":")  # less those within texts
-        if n_keys > self.limits.keys:
-            raise Refusal("keys", f"expected at most {self.limits.keys} keys, got {n_keys}")
-        if value.count(b"{") + value.count(b"[") > self.limits.depth:
-            depth = _depth(value)
-            if depth > self.limits.depth:
-                raise Refusal("depth", f"expected at most {self.limits.depth} levels, got {depth}")
-        try:
-            if len(orjson.loads(value)) == n_keys:
-                return
-            json.loads(value, object_pairs_hook=_unique)
-        except (ValueError, RecursionError) as error:
-            raise explained(error, value) from None
+
+def check_keys(value: bytes, limits: Limits) -> None:
+    """Refuse duplicate keys, too many keys, too much depth; exact, and slower than a count of colons.
+
+    Raises
+    ------
+    Refusal
+        If *value* has any.
+
+    """
+    n_keys = len(_KEYS.findall(value))
+    if n_keys > limits.keys:
+        n_keys = _STRINGS.sub(b"", value).count(b":")  # less those within texts
+    if n_keys > limits.keys:
+        raise Refusal("keys", f"expected at most {limits.keys} keys, got {n_keys}")
+    if value.count(b"{") + value.count(b"[") > limits.depth:
+        depth = _depth(value)
+        if depth > limits.depth:
+            raise Refusal("depth", f"expected at most {limits.depth} levels, got {depth}")
+    try:
+        if len(orjson.loads(value)) == n_keys:
+            return
+        json.loads(value, object_pairs_hook=_unique)
+    except (ValueError, RecursionError) as error:
+        raise explained(error, value) from None
 
 
 def _default(field: Any) -> Any:

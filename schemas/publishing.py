@@ -14,7 +14,9 @@ from typing import Any
 
 import msgspec
 
-from schemas.cloudevents import DEAD_LETTER_TYPE, PREDICTION_TYPE
+from schemas.cloudevents import DEAD_LETTER_TYPE, PREDICTION_TYPE, QUESTION_TYPE, REMARK_TYPE
+from schemas.feedback import Remark
+from schemas.questions import Question
 from schemas.results import DeadLetter, Prediction
 
 FOLDER = Path(__file__).parent / "published"
@@ -24,6 +26,8 @@ COMMAND = "python -m schemas.publishing"
 STRUCTS: Mapping[str, type[msgspec.Struct]] = {
     PREDICTION_TYPE: Prediction,
     DEAD_LETTER_TYPE: DeadLetter,
+    QUESTION_TYPE: Question,
+    REMARK_TYPE: Remark,
 }
 """By event type, as the header ``ce_type`` names it."""
 

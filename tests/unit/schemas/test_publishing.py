@@ -11,7 +11,9 @@ from river import anomaly, cluster, linear_model, preprocessing, tree
 
 import headrace as hr
 from headrace.testing import Harness
-from schemas import DEAD_LETTER_TYPE, PREDICTION_TYPE, publishing
+from schemas import DEAD_LETTER_TYPE, PREDICTION_TYPE, QUESTION_TYPE, REMARK_TYPE, publishing
+
+TYPES = (PREDICTION_TYPE, DEAD_LETTER_TYPE, QUESTION_TYPE, REMARK_TYPE)
 
 
 class Reading(hr.Event):
@@ -67,10 +69,10 @@ def test_published_files_are_what_the_structs_give() -> None:
 
 
 def test_there_is_one_file_for_each_type_named_as_the_header_ce_type() -> None:
-    assert sorted(published()) == sorted(f"{kind}.json" for kind in (PREDICTION_TYPE, DEAD_LETTER_TYPE))
+    assert sorted(published()) == sorted(f"{kind}.json" for kind in TYPES)
 
 
-@pytest.mark.parametrize("event_type", [PREDICTION_TYPE, DEAD_LETTER_TYPE])
+@pytest.mark.parametrize("event_type", TYPES)
 def test_a_schema_stands_alone_and_names_no_host_but_its_dialect(event_type: str) -> None:
     schema = publishing.json_schema(event_type)
 
@@ -79,7 +81,7 @@ def test_a_schema_stands_alone_and_names_no_host_but_its_dialect(event_type: str
     assert "://" not in json.dumps(schema)
 
 
-@pytest.mark.parametrize("event_type", [PREDICTION_TYPE, DEAD_LETTER_TYPE])
+@pytest.mark.parametrize("event_type", TYPES)
 def test_every_object_of_a_schema_has_title_and_description(event_type: str) -> None:
     schema = publishing.json_schema(event_type)
 
