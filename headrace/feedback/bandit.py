@@ -175,7 +175,10 @@ class BanditModel(base.Estimator):
         self.n_rewards += 1
         regression = self.regressions[chosen]
         if self.context is None:
-            weighted(regression)(x, reward, weight)
+            if weight == 1.0:
+                regression.learn_one(x, reward)
+            else:
+                weighted(regression)(x, reward, weight)
             return
         numbers, new = self.context.learned(x)
         if new:

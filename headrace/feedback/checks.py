@@ -11,7 +11,8 @@ from river import base
 from headrace.errors import DeclarationError
 from headrace.feedback.arms import ArmRegression
 from headrace.feedback.policies import EpsilonGreedy, LinUCB, Policy, Thompson
-from headrace.models.inspection import unseeded, unseeded_engines
+from headrace.models.checks import sample_models
+from headrace.models.inspection import difference, pickle_fault, unseeded
 from headrace.models.labels import text_of
 from headrace.models.verbs import task_of
 from schemas.results import Label
@@ -64,33 +65,18 @@ def checked_policy(policy: object) -> Policy:
 
 
 def _check_regressor(factory: Callable[[], Any]) -> None:
+    argument = "policy.model"
     try:
-        one, other = factory(), factory()
-    except Exception as error:
+        (model,) = sample_models({argument: factory}).values()
+    except DeclarationError as error:  # it names an entry of models=
+        _, _, what = error.what.partition(": ")
+        raise DeclarationError(argument, what, why=error.why, fix=error.fix) from error
+    if task_of(model) != "regression":
         raise DeclarationError(
-            "policy.model",
-            f"the factory raised {type(error).__name__}: {error}",
-            fix="make the factory return a river regressor",
-        ) from error
-    if task_of(one) != "regression":
-        raise DeclarationError(
-            "policy.model",
-            f"expected a river regressor, got {type(one).__name__}",
+            argument,
+            f"expected a river regressor, got {type(model).__name__}",
             why="it learns what an arm earns",
             fix="lambda: linear_model.LinearRegression()",
-        )
-    if one is other:
-        raise DeclarationError(
-            "policy.model",
-            "the factory gives the same object twice",
-            fix="build every part inside the factory",
-        )
-    if places := unseeded(one) or unseeded_engines(one):
-        raise DeclarationError(
-            "policy.model",
-            f"not seeded: {', '.join(places[:3])}",
-            why="the same events must give the same state again",
-            fix="seed=7 (any number)",
         )
 
 
@@ -98,24 +84,39 @@ def checked_context(context: object, policy: Policy) -> Callable[[], base.Transf
     """Return *context* if it is a factory of transformers that the arms of *policy* have use for."""
     if context is None:
         return None
-    fix = "context=preprocessing.StandardScaler"
     if isinstance(context, base.Base) or not callable(context):
-        raise DeclarationError("context", f"expected a factory, got {type(context).__name__}", fix=fix)
+        raise _no_context(f"expected a factory, got {type(context).__name__}")
     if not isinstance(policy.regression(), ArmRegression):
         raise DeclarationError(
             "context",
             "the policy's own model gets the features as they are",
             fix="put the transformer into policy.model: lambda: StandardScaler() | ...",
         )
-    made = context()
-    if not isinstance(made, base.Transformer) or made._supervised:  # noqa: SLF001 - how river itself asks
-        raise DeclarationError(
-            "context",
-            f"expected a transformer that needs no label, got {type(made).__name__}",
-            fix=fix,
-        )
+    try:
+        one, other = context(), context()
+    except Exception as error:
+        raise _no_context(f"the factory raised {type(error).__name__}: {error}") from error
+    if not isinstance(one, base.Transformer) or one._supervised:  # noqa: SLF001 - how river itself asks
+        raise _no_context(f"expected a transformer that needs no label, got {type(one).__name__}")
+    if one is other:
+        raise _no_context("the factory gives the same object twice")
+    if places := unseeded(one):
+        raise _no_context(f"not seeded: {', '.join(places[:3])}")
+    if fault := pickle_fault(one):
+        raise _no_context(f"the transformer cannot be pickled: {fault}")
+    if difference(one, other) is not None:
+        raise _no_context("the factory gives another transformer each time")
     factory: Callable[[], base.Transformer] = context
     return factory
+
+
+def _no_context(what: str) -> DeclarationError:
+    return DeclarationError(
+        "context",
+        what,
+        why="each partition has a transformer of its own, and the same events must give the same state again",
+        fix="context=preprocessing.StandardScaler",
+    )
 
 
 def checked_range(argument: str, given: object) -> tuple[float, float]:
