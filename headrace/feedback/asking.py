@@ -26,12 +26,15 @@ STEP = "ask"
 COMPARED = 256
 """How many uncertainties before an event say how uncertain it is: the smallest share is 1/256."""
 
-_AIM = 3
-"""Questions saved up when the threshold is where just the budget's share of events passes."""
+_AIM = 4
+"""Questions saved up when just the budget's share of events passes; two more, and twice as many do."""
 
-_WINDOW = 1_000
-_LEAST_QUESTIONS = 20
+_WINDOW = 10_000
+_LEAST_QUESTIONS = 200
 _LONGEST_WINDOW = 1_000_000
+_SPARED = 4
+"""Of the questions of a window so many are not aimed at, and at most a fiftieth: it varies how many come. If
+the aim were the bound, the bound would choose the events."""
 
 
 @dataclass(frozen=True)
@@ -50,8 +53,8 @@ class AskFor:
     seed
         Of the strategy ``"random"``.
     window
-        Of so many events in a row, never more than the budget's share is asked for. Default 1000, or as many
-        as allow for 20 questions.
+        Of so many events in a row, never more than the budget's share is asked for. Default 10,000, or as
+        many as allow for 200 questions.
 
     Raises
     ------
@@ -82,7 +85,7 @@ class AskFor:
                     "ask.window",
                     f"{self.window} events are too few for one question",
                     why=f"the budget is one question in {ceil(1 / share):,} events",
-                    fix=f"window={ceil(_LEAST_QUESTIONS / share)}, or leave it out",
+                    fix=f"window={max(_WINDOW, ceil(_LEAST_QUESTIONS / share))}, or leave it out",
                 )
         if self.labels is not None:
             checked_name("ask.labels", self.topic)
@@ -111,11 +114,11 @@ class _State(msgspec.Struct, forbid_unknown_fields=True):
 class Asker:
     """Decides for each event in turn whether it is worth a question; deterministic.
 
-    An event is compared with the 256 before it, and asked for if the share that is more certain passes a
-    threshold. That falls from 1 as the budget is saved up: with 3 questions saved, it lets the budget's share
-    of events through; with 3 more than a window allows, all. Whatever the answers are, of the first n events
-    at most the budget's share is asked for, and of any window; never less than that of n events, less what
-    a window allows and 4.
+    An event is compared with the 256 before it, and asked for if it is among the least certain ones. How
+    large a share that is follows from what is saved of the budget: with 4 questions it is the budget's own
+    share, with 2 more it is doubled, with ``4 + 2 * log2(1 / budget)`` all pass. So, whatever the answers
+    are, of the first n events at most the budget's share is asked for, and of any window; and of n events
+    never less than 0.98 of it, less what lets all pass and 2.
 
     Parameters
     ----------
@@ -130,6 +133,7 @@ class Asker:
         self.declared = declared
         self._pipeline, self._topic, self._partition = pipeline, topic, partition
         self._most, self._window = declared.most
+        self._aim = self._most - (min(_SPARED, self._most // 50) if self._most < self._window else 0)
         self._measure = MEASURES.get(declared.strategy)
         self._n_events = 0
         self._n_asked = 0
@@ -169,7 +173,7 @@ class Asker:
             uncertainty = self._measure(answer, answers or {})
         rank = self._rank(uncertainty)
         self._n_events = n = self._n_events + 1
-        saved = self._most * n - self._n_asked * self._window  # in questions, times the window
+        saved = self._aim * n - self._n_asked * self._window  # in questions, times the window
         if saved < self._window or rank < self._threshold(saved / self._window):
             return None
         asked_at = self._asked_at
@@ -223,11 +227,8 @@ class Asker:
         return rank
 
     def _threshold(self, saved: float) -> float:
-        """Return the least rank that is asked for, with *saved* questions, from 1 on, saved up."""
-        start = 1.0 - self._most / self._window
-        if saved < _AIM:
-            return 1.0 - (1.0 - start) * (saved - 1.0) / (_AIM - 1.0)
-        return start * (1.0 - (saved - _AIM) / self._most)
+        """Return the least rank that is asked for, with *saved* questions saved up."""
+        return float(1.0 - self._aim / self._window * 2.0 ** ((saved - _AIM) / 2.0))
 
     def _question(
         self, event_id: str | int, answer: Answer, found: tuple[float, float], offset: int

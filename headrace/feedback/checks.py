@@ -92,8 +92,14 @@ def checked_context(context: object, policy: Policy) -> Callable[[], base.Transf
             "the policy's own model gets the features as they are",
             fix="put the transformer into policy.model: lambda: StandardScaler() | ...",
         )
+    _check_transformer(context)
+    factory: Callable[[], base.Transformer] = context
+    return factory
+
+
+def _check_transformer(factory: Callable[[], Any]) -> None:
     try:
-        one, other = context(), context()
+        one, other = factory(), factory()
     except Exception as error:
         raise _no_context(f"the factory raised {type(error).__name__}: {error}") from error
     if not isinstance(one, base.Transformer) or one._supervised:  # noqa: SLF001 - how river itself asks
@@ -106,8 +112,6 @@ def checked_context(context: object, policy: Policy) -> Callable[[], base.Transf
         raise _no_context(f"the transformer cannot be pickled: {fault}")
     if difference(one, other) is not None:
         raise _no_context("the factory gives another transformer each time")
-    factory: Callable[[], base.Transformer] = context
-    return factory
 
 
 def _no_context(what: str) -> DeclarationError:

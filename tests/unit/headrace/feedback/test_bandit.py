@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections import Counter
 from typing import Any
 
@@ -179,7 +180,7 @@ def test_choices_without_a_reward_between_them_are_drawn_apart() -> None:
     model = Bandit(["a", "b"], policy=LinUCB(explore=1.0))()
     drawn = [model.answer({"x": 1.0}).prediction for _ in range(1000)]
 
-    pairs = Counter(zip(drawn, drawn[1:], strict=False))
+    pairs = Counter(itertools.pairwise(drawn))
     assert all(200 < n < 300 for n in pairs.values())
 
 
@@ -239,7 +240,7 @@ def test_features_beyond_the_bound_take_no_room(words: list[str]) -> None:
 
 
 def test_a_context_of_rivers_is_learned_from_rewarded_events() -> None:
-    scaled, answers = lived(LinUCB(), 400, context=preprocessing.StandardScaler)
+    scaled, _ = lived(LinUCB(), 400, context=preprocessing.StandardScaler)
 
     scaler = preprocessing.StandardScaler()
     for visit in visits(400, 11):
