@@ -2,22 +2,14 @@
 
 from __future__ import annotations
 
-import itertools
-import json
-import re
 import typing
 from typing import Any
 
 import msgspec
-import orjson
 
 from schemas.events import Limits, is_free, wire_type
 from schemas.refusals import Refusal, explained
-
-_KEYS = re.compile(rb'"\s*:')
-_STRINGS = re.compile(rb'"[^"\\]*+(?:\\.[^"\\]*+)*+"')
-_STEPS = bytes.maketrans(b"{[}]", b"\x01\x01\xff\xff")
-_NO_BRACKETS = bytes({*range(256)} - {*b"{[}]"})
+from schemas.shape import check_shape
 
 
 class EventDecoder:
@@ -85,7 +77,7 @@ class EventDecoder:
             n_keys += self._spread(features)
         # Each key has a colon: no more colons than fields found means no key came twice.
         if value.count(b":") != n_keys or n_keys > self.limits.keys:
-            check_keys(value, self.limits)
+            check_shape(value, self.limits)
         for name in self._dropped:
             features.pop(name, None)
         return features.pop("id"), features, features.pop(self._target, None)  # type: ignore[arg-type] # None is no key
@@ -104,49 +96,8 @@ class EventDecoder:
         return n
 
 
-def check_keys(value: bytes, limits: Limits) -> None:
-    """Refuse duplicate keys, too many keys, too much depth; exact, and slower than a count of colons.
-
-    Raises
-    ------
-    Refusal
-        If *value* has any.
-
-    """
-    n_keys = len(_KEYS.findall(value))
-    if n_keys > limits.keys:
-        n_keys = _STRINGS.sub(b"", value).count(b":")  # less those within texts
-    if n_keys > limits.keys:
-        raise Refusal("keys", f"expected at most {limits.keys} keys, got {n_keys}")
-    if value.count(b"{") + value.count(b"[") > limits.depth:
-        depth = _depth(value)
-        if depth > limits.depth:
-            raise Refusal("depth", f"expected at most {limits.depth} levels, got {depth}")
-    try:
-        if len(orjson.loads(value)) == n_keys:
-            return
-        json.loads(value, object_pairs_hook=_unique)
-    except (ValueError, RecursionError) as error:
-        raise explained(error, value) from None
-
-
 def _default(field: Any) -> Any:
     """Return what *field* is when it is absent."""
     if field.default_factory is not msgspec.NODEFAULT:
         return field.default_factory()
     return field.default
-
-
-def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    found = dict(pairs)
-    if len(found) != len(pairs):
-        seen: set[str] = set()
-        twice = next(k for k, _ in pairs if k in seen or seen.add(k))  # type: ignore[func-returns-value]
-        raise Refusal("duplicate_key", f"key {twice[:80]!r} comes twice in one object")
-    return found
-
-
-def _depth(value: bytes) -> int:
-    """Return how deep the brackets of *value* nest: each opens a level, +1, or closes one, -1."""
-    steps = _STRINGS.sub(b"", value).translate(_STEPS, _NO_BRACKETS)
-    return max(itertools.accumulate(memoryview(steps).cast("b")))

@@ -11,14 +11,14 @@ class Remark(msgspec.Struct, frozen=True, omit_defaults=True, gc=False):
     """Feedback on the answer for one event: a reward, a rating or the right label.
 
     ``event_id`` is the id of the event that was answered, ``weight`` how much the remark counts, ``key`` the
-    key of that event as text, and ``time_ms`` when it was made, in milliseconds since 1970.
+    key of that event as text, and ``time_s`` when it was made, in seconds since 1970.
     """
 
     event_id: str | int
     value: Label
     weight: float = 1.0
     key: str | None = None
-    time_ms: int | None = None
+    time_s: float | None = None
 
 
 class PolicyValue(msgspec.Struct, frozen=True):

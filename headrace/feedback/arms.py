@@ -9,6 +9,11 @@ import numpy.typing as npt
 from river import linear_model
 
 Vector = npt.NDArray[np.float64]
+_MOST_SQUARE = 1e10
+"""A square of the features, by precision of a reward and prior, that leaves six digits of what was known."""
+
+Asked = tuple[Vector, float]
+"""Features as a vector, and the sum of squares of those it has no room for."""
 
 
 class ArmRegression(linear_model.BayesianLinearRegression):
@@ -24,7 +29,7 @@ class ArmRegression(linear_model.BayesianLinearRegression):
         self._ensure_features(names)
         self._m_dirty = True  # the mean needs the room, too
 
-    def vector(self, x: Mapping[str, float]) -> tuple[Vector, float]:
+    def vector(self, x: Mapping[str, float]) -> Asked:
         """Return the features it has room for as a vector, and the sum of squares of all others."""
         at, unknown = np.zeros(self._cap), 0.0
         index = self._idx
@@ -49,7 +54,20 @@ class ArmRegression(linear_model.BayesianLinearRegression):
         return max(float(at @ self._ss_inv_arr @ at), 0.0) + float(unknown / self.alpha)
 
     def learn_weighted(self, x: Mapping[str, float], reward: float, weight: float) -> None:
-        """Learn as if the reward had come *weight* times: exact, for any weight above 0."""
+        """Learn as if the reward had come *weight* times: exact, for any weight above 0.
+
+        Raises
+        ------
+        ValueError
+            If the features are so large that what it knows would be lost in rounding; nothing is changed.
+
+        """
+        square = weight * sum(value * value for value in x.values())
+        if not square * self.beta <= _MOST_SQUARE * self.alpha:
+            raise ValueError(
+                f"the features, squared and weighted, add up to {square:.3g}: more than {_MOST_SQUARE:.0e}. "
+                "context=preprocessing.StandardScaler makes them of one size"
+            )
         if weight != 1.0:
             root = weight**0.5
             x, reward = {name: value * root for name, value in x.items()}, reward * root

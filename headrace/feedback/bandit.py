@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from itertools import accumulate
 from math import isfinite
-from typing import Any
+from typing import Any, Literal
 
-from river import base
+from river import base, preprocessing
 
-from headrace.feedback.arms import ArmRegression
+from headrace.feedback.arms import ArmRegression, Asked
 from headrace.feedback.chance import draw
 from headrace.feedback.checks import (
     checked_arms,
@@ -17,6 +17,7 @@ from headrace.feedback.checks import (
     checked_policy,
     checked_range,
     checked_whole,
+    reads_numbers,
 )
 from headrace.feedback.context import INTERCEPT, Context
 from headrace.feedback.policies import LinUCB, Policy, bare
@@ -47,8 +48,9 @@ class Bandit:
         How many features an arm learns, the intercept and each text of a text field counted; others that come
         later are left out.
     context
-        A factory of a river transformer that gets the numbers first, like ``preprocessing.StandardScaler``.
-        It learns from rewarded events.
+        A factory of a river transformer that gets the numbers first, not bools and texts, and learns from
+        rewarded events. Default: `preprocessing.StandardScaler`. ``None``: numbers as they are, which then
+        should be of about one size.
 
     Raises
     ------
@@ -71,13 +73,15 @@ class Bandit:
         reward: tuple[float, float] = (0.0, 1.0),
         seed: int = 1,
         max_features: int = MAX_FEATURES,
-        context: Callable[[], base.Transformer] | None = None,
+        context: Callable[[], base.Transformer] | Literal["default"] | None = "default",
     ) -> None:
         self.arms = checked_arms(arms)
         self.policy = checked_policy(LinUCB() if policy is None else policy)
         self.reward = checked_range("reward", reward)
         self.seed = checked_whole("seed", seed, 0, (1 << 63) - 1)
         self.max_features = checked_whole("max_features", max_features, 1, _MOST_FEATURES)
+        if context == "default":
+            context = preprocessing.StandardScaler if reads_numbers(self.policy) else None
         self.context = checked_context(context, self.policy)
 
     def __call__(self) -> BanditModel:
@@ -136,12 +140,13 @@ class BanditModel(base.Estimator):
             If a feature is no number, bool or text, or an arm expects no finite reward.
 
         """
-        means, variances = self._expected(x)
+        at, means = self._expected(x)
+        variances = self._variances(at) if self.policy.reads_variances else means
         shares = self.policy.shares(means, variances, self.n_rewards)
-        at = draw(self.seed, self.n_answers, salt)
+        drawn = draw(self.seed, self.n_answers, salt)
         self.n_answers += 1
         chosen = next(
-            (i for i, end in enumerate(accumulate(shares)) if at < end),
+            (i for i, end in enumerate(accumulate(shares)) if drawn < end),
             max(range(len(shares)), key=shares.__getitem__),  # rounding: the sum may be below 1
         )
         return Answer(self.arms[chosen], dict(zip(self.names, shares, strict=True)))
@@ -188,20 +193,26 @@ class BanditModel(base.Estimator):
 
     def values(self, x: Mapping[Any, Any]) -> dict[str, float]:
         """Return what each arm is expected to earn, by the text of the arm."""
-        return dict(zip(self.names, self._expected(x)[0], strict=True))
+        return dict(zip(self.names, self._expected(x)[1], strict=True))
 
-    def _expected(self, x: Mapping[Any, Any]) -> tuple[list[float], list[float]]:
-        """Return mean and variance of what each arm is worth."""
+    def _expected(self, x: Mapping[Any, Any]) -> tuple[Asked | None, list[float]]:
+        """Return *x* as the arms' regressions take it, and what each is expected to earn."""
         if self.context is None:
-            means = [float(regression.predict_one(x)) for regression in self.regressions]
-            variances = [0.0] * len(means)
+            asked, means = None, [float(regression.predict_one(x)) for regression in self.regressions]
         else:
-            at, unknown = self.regressions[0].vector(self.context.asked(x))
-            means = [regression.mean(at) for regression in self.regressions]
-            variances = [regression.variance(at, unknown) for regression in self.regressions]
-        if not all(map(isfinite, means)) or not all(map(isfinite, variances)):
-            raise ValueError(f"expected rewards are {means}, with variances {variances}")
-        return means, variances
+            asked = self.regressions[0].vector(self.context.asked(x))
+            means = [regression.mean(asked[0]) for regression in self.regressions]
+        if not all(map(isfinite, means)):
+            raise ValueError(f"expected rewards are {means}")
+        return asked, means
+
+    def _variances(self, asked: Asked | None) -> list[float]:
+        if asked is None:
+            return [0.0] * len(self.arms)
+        variances = [regression.variance(*asked) for regression in self.regressions]
+        if not all(map(isfinite, variances)):
+            raise ValueError(f"variances of expected rewards are {variances}")
+        return variances
 
     def _place(self, arm: object) -> int:
         try:

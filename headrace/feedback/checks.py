@@ -80,13 +80,18 @@ def _check_regressor(factory: Callable[[], Any]) -> None:
         )
 
 
+def reads_numbers(policy: Policy) -> bool:
+    """Return whether the arms of *policy* learn numbers; a user's own model gets features as they are."""
+    return isinstance(policy.regression(), ArmRegression)
+
+
 def checked_context(context: object, policy: Policy) -> Callable[[], base.Transformer] | None:
     """Return *context* if it is a factory of transformers that the arms of *policy* have use for."""
     if context is None:
         return None
     if isinstance(context, base.Base) or not callable(context):
         raise _no_context(f"expected a factory, got {type(context).__name__}")
-    if not isinstance(policy.regression(), ArmRegression):
+    if not reads_numbers(policy):
         raise DeclarationError(
             "context",
             "the policy's own model gets the features as they are",

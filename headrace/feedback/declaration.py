@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from math import isfinite
 from typing import Literal, NamedTuple, TypeAlias, get_args
@@ -62,7 +62,7 @@ class Feedback:
     key
         Field with the key of the event, for pipelines whose log has one.
     time
-        Field with the time of the remark, milliseconds since 1970; by default that of the record.
+        Field with the time of the remark, a number since 1970; by default that of the record.
     values
         Least and highest reward (default 0 to 1) or rating (default 1 to 5). Corrections have none.
     wait_s
@@ -117,18 +117,37 @@ class Feedback:
                 "feedback.teaches", f"a {self.kind} always teaches", fix="leave it out, or kind='rating'"
             )
 
-    def decoder(self, limits: Limits | None = None) -> RemarkDecoder:
-        """Return a decoder for the topic's records."""
+    def decoder(
+        self,
+        limits: Limits | None = None,
+        *,
+        labels: Collection[type] = (bool, int, float, str),
+        per_s: float = 1000.0,
+    ) -> RemarkDecoder:
+        """Return a decoder for the topic's records.
+
+        Parameters
+        ----------
+        limits
+            What a record may be at most.
+        labels
+            Which of these types a correction may have: those of the target (`headrace.topic.label_types`).
+        per_s
+            How many units of the field *time* a second has.
+
+        """
         names = {
             "event_id": self.event_id,
             "value": self.value,
             "weight": self.weight if isinstance(self.weight, str) else None,
             "key": self.key,
-            "time_ms": self.time,
+            "time_s": self.time,
         }
         weight = 1.0 if isinstance(self.weight, str) else float(self.weight)
         given = {part: name for part, name in names.items() if name is not None}
-        return RemarkDecoder(given, values=self.values, weight=weight, limits=limits)
+        return RemarkDecoder(
+            given, values=self.values, weight=weight, labels=labels, limits=limits, per_s=per_s
+        )
 
     def lesson(self, remark: Remark, answer: Answer, *, is_bandit: bool = False) -> Lesson:
         """Return what *remark* on *answer*, given then, means for learning.

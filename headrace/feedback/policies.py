@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from math import exp, isfinite, sqrt
-from typing import Any, Protocol
+from typing import Any, ClassVar, Protocol
 
 from headrace.errors import DeclarationError
 from headrace.feedback.arms import ArmRegression
@@ -13,7 +13,9 @@ from headrace.feedback.contest import contest
 
 
 class Policy(Protocol):
-    """What a bandit asks of its policy."""
+    """What a bandit asks of its policy; with ``reads_variances``, also how sure each arm is."""
+
+    reads_variances: ClassVar[bool]
 
     def checked(self) -> Policy:
         """Return a copy, or raise `DeclarationError`."""
@@ -50,6 +52,8 @@ class LinUCB:
         be estimated of what was not chosen.
 
     """
+
+    reads_variances: ClassVar[bool] = True
 
     width: float = 1.0
     alpha: float = 1.0
@@ -95,6 +99,8 @@ class Thompson:
 
     """
 
+    reads_variances: ClassVar[bool] = True
+
     scale: float = 0.5
     alpha: float = 1.0
     beta: float = 1.0
@@ -134,6 +140,8 @@ class EpsilonGreedy:
         Bayesian linear regression.
 
     """
+
+    reads_variances: ClassVar[bool] = False
 
     epsilon: float = 0.1
     decay: float = 0.0

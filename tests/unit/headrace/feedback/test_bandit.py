@@ -6,6 +6,7 @@ import itertools
 from collections import Counter
 from typing import Any
 
+import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -79,7 +80,7 @@ def test_linucb_comes_close_to_the_best() -> None:
 
 @pytest.mark.parametrize(("alpha", "beta"), [(1.0, 1.0), (0.5, 4.0)])
 def test_linucb_chooses_as_that_of_river(alpha: float, beta: float) -> None:
-    ours = Bandit(ARMS, policy=LinUCB(alpha=alpha, beta=beta, explore=0.0))()
+    ours = Bandit(ARMS, policy=LinUCB(alpha=alpha, beta=beta, explore=0.0), context=None)()
     theirs = bandit.LinUCBDisjoint(alpha=alpha, beta=beta, seed=1)
     for i, visit in enumerate(visits(600, 3)):
         context = {
@@ -95,7 +96,7 @@ def test_linucb_chooses_as_that_of_river(alpha: float, beta: float) -> None:
 
 
 def test_an_arm_expects_what_rivers_regression_does() -> None:
-    model, answers = lived(LinUCB(), 300)
+    model, answers = lived(LinUCB(), 300, context=None)
     peers = {arm: linear_model.BayesianLinearRegression() for arm in ARMS}
     world = visits(300, 11)
     for visit, answer in zip(world, answers, strict=True):
@@ -159,7 +160,7 @@ def test_a_snapshot_goes_on_to_the_bit(policy: Policy) -> None:
 
 @EACH
 def test_a_factory_gives_equal_bandits_that_share_nothing(policy: Policy) -> None:
-    declared = Bandit(ARMS, policy=policy, context=None)
+    declared = Bandit(ARMS, policy=policy)
     one, other = declared(), declared()
     go_on(one, 50, world=1)
 
@@ -185,7 +186,7 @@ def test_choices_without_a_reward_between_them_are_drawn_apart() -> None:
 
 
 def test_a_weight_counts_as_if_the_reward_came_so_often() -> None:
-    once, thrice = Bandit(["a", "b"])(), Bandit(["a", "b"])()
+    once, thrice = Bandit(["a", "b"], context=None)(), Bandit(["a", "b"], context=None)()
     answer, x = Answer("a"), {"n": 2.0, "k": "v"}
     once.learn(x, 0.7, answer, 3.0)
     for _ in range(3):
@@ -239,12 +240,12 @@ def test_features_beyond_the_bound_take_no_room(words: list[str]) -> None:
     assert all(len(regression._idx) <= 5 for regression in model.regressions)
 
 
-def test_a_context_of_rivers_is_learned_from_rewarded_events() -> None:
-    scaled, _ = lived(LinUCB(), 400, context=preprocessing.StandardScaler)
+def test_numbers_are_scaled_as_river_does_it_and_that_is_learned_from_rewarded_events() -> None:
+    scaled, _ = lived(LinUCB(), 400)
 
     scaler = preprocessing.StandardScaler()
     for visit in visits(400, 11):
-        scaler.learn_one({"age": visit.x["age"], f"country={visit.x['country']}": 1.0})
+        scaler.learn_one({"age": visit.x["age"]})
     assert scaled.context.transformer.means == scaler.means
 
 
@@ -267,3 +268,41 @@ def test_a_reward_for_what_is_no_arm_is_refused(arm: Any) -> None:
 def test_a_feature_that_is_no_number_bool_or_text_is_refused() -> None:
     with pytest.raises(ValueError, match="feature 'when' is a list"):
         Bandit(["a", "b"])().answer({"when": [1]})
+
+
+@given(
+    st.lists(
+        st.tuples(st.dictionaries(st.sampled_from("abc"), st.floats(-1e12, 1e12)), st.floats(0, 1)),
+        max_size=30,
+    ),
+    st.sampled_from([LinUCB(), Thompson(), EpsilonGreedy()]),
+)
+def test_any_features_within_the_limits_are_answered_and_learned(
+    events: list[tuple[dict[str, float], float]], policy: Policy
+) -> None:
+    model = Bandit(ARMS, policy=policy)()
+    for x, reward in events:
+        answer = model.answer(x)
+        assert sum(answer.probability.values()) == pytest.approx(1)
+        assert all(0 <= share <= 1 for share in answer.probability.values())
+        assert answer.probability[answer.prediction] > 0
+        model.learn(x, reward, answer)
+
+
+@given(st.lists(st.floats(-1e12, 1e12), max_size=20), st.sampled_from([LinUCB(), Thompson()]))
+def test_unscaled_features_too_large_to_learn_are_refused_and_ruin_nothing(
+    values: list[float], policy: Policy
+) -> None:
+    model = Bandit(["a", "b"], policy=policy, context=None)()
+    for value in values:
+        answer = model.answer({"n": value})
+        if abs(value) > 1e5:
+            with pytest.raises(ValueError, match="context=preprocessing"):
+                model.learn({"n": value}, 1.0, answer)
+        elif abs(value) < 0.999e5:
+            model.learn({"n": value}, 1.0, answer)
+    for name, regression in zip(model.names, model.regressions, strict=True):
+        assert model.values({"n": 0.0})[name] == pytest.approx(regression.predict_one({"": 1.0}))
+        assert np.linalg.inv(regression._ss_arr)[:2, :2] == pytest.approx(
+            regression._ss_inv_arr[:2, :2], rel=1e-3, abs=1e-9
+        )

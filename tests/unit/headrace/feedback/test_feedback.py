@@ -82,7 +82,9 @@ def test_a_record_becomes_a_remark_whatever_its_fields_are_called(
     }
     remark = RENAMED.parse(json.dumps(record).encode())
 
-    assert remark == Remark(event_id, value, 1.0 if weight is None else weight, "DE", time_ms)
+    assert remark == Remark(
+        event_id, value, 1.0 if weight is None else weight, "DE", None if time_ms is None else time_ms / 1000
+    )
 
 
 def test_a_reward_is_a_number_and_a_click_is_one() -> None:
@@ -98,6 +100,28 @@ def test_a_correction_keeps_the_type_of_its_label(label: Any) -> None:
     found = Feedback("t", "correction").decoder().parse(json.dumps({"event_id": 1, "value": label}).encode())
 
     assert (type(found.value), found.value) == (type(label), label)
+
+
+@pytest.mark.parametrize(
+    ("types", "good", "bad"),
+    [
+        ({bool}, [True], [1, 0.5, "true"]),
+        ({float}, [1, 0.5], [True, "1"]),
+        ({int}, [1], [0.5, True, "1"]),
+        ({str}, ["1"], [1, True]),
+        ({str, bool}, ["1", False], [1]),
+    ],
+)
+def test_a_correction_has_a_type_of_the_target(types: set[type], good: list[Any], bad: list[Any]) -> None:
+    parse = Feedback("t", "correction").decoder(labels=types).parse
+
+    for value in good:
+        found = parse(json.dumps({"event_id": 1, "value": value}).encode()).value
+        assert found == value
+        assert type(found) in types
+    for value in bad:
+        with pytest.raises(Refusal, match="Expected"):
+            parse(json.dumps({"event_id": 1, "value": value}).encode())
 
 
 def test_a_fixed_weight_is_that_of_every_remark() -> None:
