@@ -8,8 +8,8 @@ from typing import Any
 
 from headrace.models.verbs import last_step
 
-MOST_REPEATS = 10
-"""A model that takes no weight learns at most so many times: one remark must not stop the fold."""
+HEAVIEST = 10.0
+"""A heavier remark counts as this: one must neither stop the fold nor throw a gradient method off its path."""
 
 
 def takes_weight(model: Any) -> bool:
@@ -22,8 +22,9 @@ def weighted(
 ) -> Callable[[Any, Any, float], None]:
     """Return how *model* learns ``(x, y, weight)``.
 
-    With weight 1 it learns as ever. Otherwise a model whose `learn_one` takes ``w`` gets the weight itself;
-    any other learns ``round(weight)`` times, halves up, at most `MOST_REPEATS` times: below 0.5 not at all.
+    With weight 1 it learns as ever. Otherwise a model whose `learn_one` takes ``w`` gets the weight, at most
+    `HEAVIEST`; any other learns ``round(weight)`` times, halves up, as often as that at most: below 0.5 not
+    at all.
 
     Parameters
     ----------
@@ -37,12 +38,13 @@ def weighted(
     takes = takes_weight(model)
 
     def learn_weighted(x: Any, y: Any, weight: float) -> None:
+        weight = min(weight, HEAVIEST)
         if weight == 1.0:
             once(x, y)
         elif takes:
             model.learn_one(x, y, w=weight)
         else:
-            for _ in range(min(int(weight + 0.5), MOST_REPEATS)):
+            for _ in range(int(weight + 0.5)):
                 once(x, y)
 
     return learn_weighted
