@@ -9,7 +9,7 @@ from typing import Any
 from headrace.models.verbs import last_step
 
 HEAVIEST = 10.0
-"""A heavier remark counts as this: one must neither stop the fold nor throw a gradient method off its path."""
+"""A heavier remark counts as this: one must neither stop the fold nor throw a gradient off its path."""
 
 
 def takes_weight(model: Any) -> bool:

@@ -7,7 +7,7 @@ from math import log2
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from river import active, naive_bayes
 
@@ -53,6 +53,7 @@ def streams(draw: st.DrawFn) -> list[Answer]:
     return found
 
 
+@settings(deadline=None, max_examples=60)
 @given(streams(), st.sampled_from([0.02, 0.05, 0.3, 1.0]), st.sampled_from([50, 64, 200, None]))
 def test_the_budget_is_never_exceeded_so_far_nor_in_a_window_and_it_is_spent(
     answers: list[Answer], budget: float, window: int | None
@@ -132,6 +133,7 @@ def test_a_question_of_chance_says_so_and_depends_on_the_seed() -> None:
     assert (found.why, found.uncertainty) == ("drawn by chance", None)
 
 
+@settings(deadline=None, max_examples=60)
 @given(streams(), st.sampled_from([0.05, 0.5]), st.data())
 def test_the_state_goes_on_to_the_bit(answers: list[Answer], budget: float, data: st.DataObject) -> None:
     cut = data.draw(st.integers(0, len(answers)))
@@ -189,6 +191,7 @@ def test_labels_may_be_a_declaration_with_a_topic() -> None:
     assert AskFor().topic is None
 
 
+@settings(deadline=None, max_examples=60)
 @given(SHARES)
 def test_entropy_is_that_of_rivers_sampler(shares: dict[str, float]) -> None:
     sampler = active.EntropySampler(naive_bayes.GaussianNB(), discount_factor=1, seed=1)
@@ -196,6 +199,7 @@ def test_entropy_is_that_of_rivers_sampler(shares: dict[str, float]) -> None:
     assert uncertainty.entropy(Answer("a", shares), {}) == pytest.approx(sampler._p(shares), abs=1e-12)
 
 
+@settings(deadline=None, max_examples=60)
 @given(SHARES)
 def test_margin_is_the_gap_to_the_second(shares: dict[str, float]) -> None:
     first, second, *_ = [*sorted(shares.values(), reverse=True), 0.0]

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from river import bandit, compose, linear_model, preprocessing
 
@@ -227,6 +227,7 @@ def test_arms_are_answered_as_they_were_declared(arms: list[Any]) -> None:
         model.learn({}, 0.5, answer)
 
 
+@settings(deadline=None, max_examples=60)
 @given(st.lists(st.text("abcdef", min_size=1, max_size=3), min_size=1, max_size=60))
 def test_features_beyond_the_bound_take_no_room(words: list[str]) -> None:
     model = Bandit(["a", "b"], max_features=5)()
@@ -270,6 +271,7 @@ def test_a_feature_that_is_no_number_bool_or_text_is_refused() -> None:
         Bandit(["a", "b"])().answer({"when": [1]})
 
 
+@settings(deadline=None, max_examples=60)
 @given(
     st.lists(
         st.tuples(st.dictionaries(st.sampled_from("abc"), st.floats(-1e12, 1e12)), st.floats(0, 1)),
@@ -289,6 +291,7 @@ def test_any_features_within_the_limits_are_answered_and_learned(
         model.learn(x, reward, answer)
 
 
+@settings(deadline=None, max_examples=60)
 @given(st.lists(st.floats(-1e12, 1e12), max_size=20), st.sampled_from([LinUCB(), Thompson()]))
 def test_unscaled_features_too_large_to_learn_are_refused_and_ruin_nothing(
     values: list[float], policy: Policy

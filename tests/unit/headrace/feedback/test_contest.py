@@ -5,7 +5,7 @@ from __future__ import annotations
 import random
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import integrate, stats
 
@@ -33,6 +33,7 @@ def integrated(means: list[float], spreads: list[float]) -> list[float]:
     return [wins(a) for a in range(3)]
 
 
+@settings(deadline=None, max_examples=60)
 @given(st.lists(st.tuples(NUMBERS, SPREADS), min_size=2, max_size=8))
 def test_probabilities_are_probabilities(arms: list[tuple[float, float]]) -> None:
     shares = contest(*map(list, zip(*arms, strict=True)))
@@ -41,6 +42,7 @@ def test_probabilities_are_probabilities(arms: list[tuple[float, float]]) -> Non
     assert all(0 <= share <= 1 for share in shares)
 
 
+@settings(deadline=None, max_examples=60)
 @given(NUMBERS, SPREADS, NUMBERS, SPREADS)
 def test_two_are_the_closed_form(m: float, s: float, n: float, t: float) -> None:
     first, second = contest([m, n], [s, t])

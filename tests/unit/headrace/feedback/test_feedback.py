@@ -7,7 +7,7 @@ import json
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from headrace.errors import DeclarationError
@@ -62,6 +62,7 @@ def test_values_default_to_what_the_kind_is() -> None:
     assert Feedback("t", "correction").values is None
 
 
+@settings(deadline=None, max_examples=60)
 @given(
     st.text(min_size=1, max_size=256).filter(lambda text: text.isprintable())
     | st.integers(-(2**63), 2**63 - 1),
@@ -163,6 +164,7 @@ def test_a_bad_record_is_refused_with_the_field_at_fault(value: bytes, reason: s
     assert (caught.value.reason, caught.value.path) == (reason, path)
 
 
+@settings(deadline=None, max_examples=60)
 @given(st.binary(max_size=80) | st.text(max_size=60).map(str.encode))
 def test_any_bytes_are_a_remark_or_refused(value: bytes) -> None:
     with contextlib.suppress(Refusal):

@@ -7,7 +7,7 @@ import statistics
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from headrace.errors import DeclarationError, SnapshotError
@@ -45,6 +45,7 @@ def fed(log: list[Logged], clip: float | None = None) -> OffPolicy:
     return estimates
 
 
+@settings(deadline=None, max_examples=60)
 @given(LOGS)
 def test_estimates_are_the_sums_of_the_textbook(log: list[Logged]) -> None:
     report = fed(log).report()
@@ -66,6 +67,7 @@ def test_estimates_are_the_sums_of_the_textbook(log: list[Logged]) -> None:
             assert found.effective == pytest.approx(sum(weights) ** 2 / sum(w * w for w in weights))
 
 
+@settings(deadline=None, max_examples=60)
 @given(LOGS)
 def test_greedy_is_the_policy_that_takes_the_highest_value_and_shares_among_equal_ones(
     log: list[Logged],
@@ -153,6 +155,7 @@ def test_an_answer_without_an_arm_and_its_propensity_is_refused_and_changes_noth
     assert estimates.state() == before
 
 
+@settings(deadline=None, max_examples=60)
 @given(LOGS, LOGS)
 def test_the_state_goes_on_to_the_bit(before: list[Logged], after: list[Logged]) -> None:
     whole, first = fed([*before, *after], 5.0), fed(before, 5.0)

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from headrace.errors import SnapshotError
@@ -29,6 +29,7 @@ def fed(ratings: Ratings, rated: list[tuple[float, str, str, float]]) -> Ratings
     return ratings
 
 
+@settings(deadline=None, max_examples=60)
 @given(RATED)
 def test_the_mean_is_by_weight_and_a_model_has_those_of_its_own_answers(
     rated: list[tuple[float, str, str, float]],
@@ -43,6 +44,7 @@ def test_the_mean_is_by_weight_and_a_model_has_those_of_its_own_answers(
             assert report[name].mean == pytest.approx(np.average(values, weights=weights))
 
 
+@settings(deadline=None, max_examples=60)
 @given(st.lists(st.floats(1, 5), min_size=2, max_size=50))
 def test_the_error_of_equal_weights_is_the_standard_error(values: list[float]) -> None:
     ratings = Ratings()
@@ -62,6 +64,7 @@ def test_no_rating_has_no_mean_and_one_no_error() -> None:
     assert ratings.report() == {"": MeanRating(1, 4.0, None)}
 
 
+@settings(deadline=None, max_examples=60)
 @given(RATED, RATED)
 def test_the_state_goes_on_to_the_bit(before: Any, after: Any) -> None:
     whole = fed(Ratings(["one", "other"]), [*before, *after])
