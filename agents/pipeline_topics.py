@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from headrace.judge import ALERTS, METRICS
 from headrace.pipeline import Pipeline
-from headrace.truth import LABELS_STATUS
+from headrace.truth import LABELS_STATUS, QUESTIONS
 from schemas.cloudevents import FACT_TYPES
 from streams import topics
 
@@ -35,11 +35,11 @@ def topic_specs(pipeline: Pipeline) -> list[topics.TopicSpec]:
         topic = lookup.topic
         row = topic.event_type.__name__
         merged.append(topics.TopicSpec(topic.name, lookup.keys[0], row, topic.partitions, topic.retention_s))
-    if pipeline.plan is not None:
-        merged += [
-            topics.facts_spec(pipeline.name, kind, event=FACT_TYPES[kind], partitions=partitions)
-            for kind in (METRICS, ALERTS)
-        ]
+    kinds = [*((METRICS, ALERTS) if pipeline.plan else ()), *((QUESTIONS,) if pipeline.ask else ())]
+    merged += [
+        topics.facts_spec(pipeline.name, kind, event=FACT_TYPES[kind], partitions=partitions)
+        for kind in kinds
+    ]
     if pipeline.log_sources:
         merged.append(topics.log_spec(pipeline.name, partitions=partitions, retention_s=source.retention_s))
     return [first, *merged, *others]

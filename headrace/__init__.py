@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     from headrace.event_time import EventTime
     from headrace.features.lookup import Lookup
     from headrace.features.window import Window
+    from headrace.feedback.asking import AskFor
     from headrace.labels.declaration import Labels
     from headrace.models.combine import First, Mean, Vote
     from headrace.pipeline import Pipeline, Topic
@@ -21,6 +22,7 @@ __version__ = "0.1.0"
 
 __all__ = [
     "Alert",
+    "AskFor",
     "DeclarationError",
     "Event",
     "EventTime",
@@ -40,6 +42,7 @@ __all__ = [
 # Looked up at first use: a command that only lists topics must not wait for river to be imported.
 _HOME = {
     "Alert": "headrace.alerts.rules",
+    "AskFor": "headrace.feedback.asking",
     "DeclarationError": "headrace.errors",
     "HeadraceError": "headrace.errors",
     "Event": "schemas.events",

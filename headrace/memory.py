@@ -7,6 +7,7 @@ from typing import Any
 
 from headrace import fold_faults
 from headrace.errors import SnapshotError
+from headrace.feedback.asking import Asker
 from headrace.fold_state import Capture, Part, WholeCapture, checked_models, require_parts, whole_state
 from headrace.joint_capture import Inner, JointCapture, parted
 from headrace.judge import Judge
@@ -66,8 +67,9 @@ class Memory:
         takers: dict[str, Take] = {} if self.truth is None else {"label": self.truth.label}
         takers |= {f"lookup:{lookup.topic.name}": self._update for lookup in pipeline.lookups}
         self.merged = MergedLog(takers) if pipeline.log_sources else None
-        judge = None if self.truth is None else self.truth.judge
-        parts = {"reader": self.reader, "sources": self.merged, "judge": judge}
+        parts: dict[str, Part | None] = {"reader": self.reader, "sources": self.merged}
+        if self.truth is not None:
+            parts |= {"judge": self.truth.judge, "asker": self.truth.asker}
         self._parts: dict[str, Part] = {name: part for name, part in parts.items() if part is not None}
         self._expected_s: dict[str, float] = {}
 
@@ -195,7 +197,9 @@ class Memory:
         pipeline, judge = self._pipeline, None
         if pipeline.plan is not None:
             judge = Judge(pipeline.plan, pipeline.alerts, [*self.models], self.waiting, place[1:])
-        if judge is None and self.waiting is None:
+        asker = None if pipeline.ask is None else Asker(pipeline.ask, *place[1:])
+        if judge is None and asker is None and self.waiting is None:
             return None
-        clock = None if self.reader is None else self.reader.clock
-        return Truth(self.waiting, pipeline.label_reader(), judge, self.team, clock, place)
+        clock, reader = None if self.reader is None else self.reader.clock, pipeline.label_reader()
+        late = None if reader is None or self.waiting is None else (self.waiting, reader)
+        return Truth(late, judge, asker, self.team, clock, place)

@@ -5,15 +5,17 @@ from __future__ import annotations
 import typing
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
-from typing import Any, Literal, TypeAlias, get_args
+from typing import Any
 
 from river import base
 
-from headrace.alerts.rules import Alert, Known, checked_alerts
+from headrace import options
+from headrace.alerts.rules import Alert
 from headrace.errors import DeclarationError
 from headrace.features.checks import check_features
 from headrace.features.lookup import Lookup
 from headrace.features.lookup_checks import check_lookups
+from headrace.feedback.asking import AskFor
 from headrace.intake.source import LogSource, check_sources, lookup_sources
 from headrace.labels.declaration import Labels, check_labels
 from headrace.labels.reading import LabelReader
@@ -21,20 +23,14 @@ from headrace.merged_log import event_in
 from headrace.models import checks
 from headrace.models.checks import ModelFactory
 from headrace.models.combine import Combine
-from headrace.models.verbs import Task, gives_probabilities
+from headrace.models.verbs import Task
+from headrace.options import MAX_KEYS, Scope
 from headrace.reader import Reader
 from headrace.scores.declaration import Declared, Metrics
-from headrace.scores.plan import Plan, checked_metrics
 from headrace.topic import Topic, check_fields, check_source, checked_features, checked_name, label_types
 from schemas import EventDecoder, Limits
 
 __all__ = ["ModelFactory", "Pipeline", "Scope", "Topic"]
-
-Scope: TypeAlias = Literal["partition", "key"]
-
-MAX_KEYS = 100_000
-_MOST_KEYS = 1_000_000
-"""A scaled logistic regression takes 5 kB a key."""
 
 
 class Pipeline:
@@ -73,6 +69,8 @@ class Pipeline:
         ``<name>.metrics``. Default: nothing.
     alerts
         Rules beside the built-in ones; what they say is published on ``<name>.alerts``.
+    ask
+        Which events are worth a label: questions about them are published on ``<name>.questions``.
     limits
         What a record may be at most.
     scope
@@ -105,22 +103,23 @@ class Pipeline:
         lookups: Sequence[Lookup] = (),
         metrics: Metrics | Sequence[Declared] | None = None,
         alerts: Sequence[Alert] | None = None,
+        ask: AskFor | None = None,
         limits: Limits | None = None,
         scope: Scope = "partition",
         max_keys: int = MAX_KEYS,
     ) -> None:
         self.name = checked_name("name", name)
-        self.version = _checked_version(version)
-        self.scope = _checked_scope(scope)
-        self.max_keys = _checked_max_keys(max_keys, scope)
+        self.version = options.checked_version(version)
+        self.scope = options.checked_scope(scope)
+        self.max_keys = options.checked_max_keys(max_keys, scope)
         check_source(source)
         self.source = source
         self.target = target
         self.features = checked_features(features)
         check_fields(source, target, self.features)
-        self.key = _checked_key(source, key)
+        self.key = options.checked_key(source, key)
         self.lookups = check_lookups(lookups, source.event_type, self.features, target)
-        self.limits = _checked_limits(limits)
+        self.limits = options.checked_limits(limits)
         self.decoder()
         self.transform = checks.checked_transform(transform)
         self.models = checks.named_factories(models)
@@ -138,35 +137,11 @@ class Pipeline:
                 why="a label that comes later would change which key gives way",
                 fix="scope='partition', or target in the event",
             )
-        self.plan = self._planned(metrics, kinds, samples)
-        self.alerts = self._checked_alerts(alerts)
+        self.plan = options.planned(metrics, target, self.task, kinds, samples)
+        self.alerts = options.checked_alerts(alerts, self.plan, tuple(self.models))
+        self.ask = options.checked_ask(ask, self.task, samples)
         check_sources(self.log_sources, self.log.name)
         self.combine: Combine = checks.checked_combine(combine, self.task, samples)
-
-    def _planned(self, metrics: Any, kinds: set[type], samples: Mapping[str, base.Estimator]) -> Plan | None:
-        """Return what is measured; only where *metrics* are asked for: they cost 1 us an event or more."""
-        if metrics is None:
-            return None
-        if self.target is None:
-            raise DeclarationError(
-                "metrics",
-                "answers are scored with labels, and no target is named",
-                fix="target='FIELD' with the name of the label's field in the event type",
-            )
-        has_probabilities = any(map(gives_probabilities, samples.values()))
-        return checked_metrics(metrics, self.task, kinds, has_probabilities=has_probabilities)
-
-    def _checked_alerts(self, alerts: Any) -> tuple[Alert, ...]:
-        if self.plan is None and alerts is not None:
-            raise DeclarationError(
-                "alerts", "rules watch metrics, and none are measured", fix="metrics=headrace.Metrics()"
-            )
-        if self.plan is None:
-            return ()
-        plan = self.plan
-        metrics, windows = (tuple(one.name for one in some) for some in (plan.gauges, plan.windows))
-        known = Known(metrics, tuple(self.models), windows, plan.declared.by is not None)
-        return checked_alerts(alerts, known)
 
     @property
     def label(self) -> str:
@@ -233,68 +208,3 @@ class Pipeline:
     def fresh_models(self) -> dict[str, base.Estimator]:
         """Return newly built models by name."""
         return {name: factory() for name, factory in self.models.items()}
-
-
-def _checked_version(version: object) -> int:
-    if type(version) is not int or version < 1:
-        raise DeclarationError(
-            "version",
-            f"expected a whole number from 1 on, got {version!r}",
-            why="results carry it, and a higher one means other models",
-            fix="version=1",
-        )
-    return version
-
-
-def _checked_key(source: Topic, key: object) -> str | None:
-    if key is None:
-        return source.key
-    if key not in source.event_type.__struct_fields__:
-        raise DeclarationError(
-            "key",
-            f"{source.event_type.__name__} has no field {key!r}",
-            why=f"its fields are {', '.join(source.event_type.__struct_fields__)}",
-            fix="name one of them, or leave key out where the topic is keyed as the models need",
-        )
-    return str(key)
-
-
-def _checked_scope(scope: Scope) -> Scope:
-    if scope not in get_args(Scope):
-        raise DeclarationError(
-            "scope",
-            f"expected 'partition' or 'key', got {scope!r}",
-            why="models learn from all events of a partition, or each key's models from its own",
-            fix="scope='key', or leave it out",
-        )
-    return scope
-
-
-def _checked_max_keys(max_keys: object, scope: Scope) -> int:
-    if type(max_keys) is not int or not 1 <= max_keys <= _MOST_KEYS:
-        raise DeclarationError(
-            "max_keys",
-            f"expected a whole number from 1 to {_MOST_KEYS:,}, got {max_keys!r}",
-            why="the models of so many keys are held in memory, for each partition",
-            fix=f"max_keys={MAX_KEYS}; with more partitions, each has fewer keys",
-        )
-    if scope != "key" and max_keys != MAX_KEYS:
-        raise DeclarationError(
-            "max_keys",
-            "only models by key are bounded",
-            why=f"scope is {scope!r}: there is one set of models for each partition",
-            fix="scope='key', or leave max_keys out",
-        )
-    return max_keys
-
-
-def _checked_limits(limits: object) -> Limits:
-    if limits is None:
-        return Limits()
-    if not isinstance(limits, Limits):
-        raise DeclarationError(
-            "limits",
-            f"expected headrace.Limits, got {type(limits).__name__}",
-            fix="limits=headrace.Limits(size_bytes=65_536)",
-        )
-    return limits

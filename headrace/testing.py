@@ -15,7 +15,7 @@ from headrace.pipeline import Pipeline
 from headrace.snapshots import pickling
 from headrace.snapshots.allowed import Allowed
 from headrace.source_by_hand import SourceByHand
-from headrace.truth import LABELS_STATUS
+from headrace.truth import LABELS_STATUS, QUESTIONS
 from schemas import DeadLetter
 
 
@@ -46,9 +46,9 @@ class Harness:
 
     Attributes
     ----------
-    predictions, dead, labels, metrics, alerts
+    predictions, dead, labels, metrics, alerts, questions
         What the pipeline published, decoded, in order: results, dead letters, what became of labels, scores,
-        rules that fire or are resolved.
+        rules that fire or are resolved, events worth a label.
 
     Examples
     --------
@@ -70,6 +70,7 @@ class Harness:
         self.predictions: list[dict[str, Any]] = []
         self.dead: list[dict[str, Any]] = []
         self.labels: list[dict[str, Any]] = []
+        self.questions: list[dict[str, Any]] = []
         self.metrics: list[dict[str, Any]] = []
         self.alerts: list[dict[str, Any]] = []
         self._inlets = {
@@ -230,7 +231,12 @@ class Harness:
         self.dead.append(msgspec.to_builtins(letter))
 
     def _tell(self, kind: str, fact_id: str, key: bytes | None, value: bytes, record: Record) -> None:
-        facts = {LABELS_STATUS: self.labels, METRICS: self.metrics, ALERTS: self.alerts}
+        facts = {
+            LABELS_STATUS: self.labels,
+            QUESTIONS: self.questions,
+            METRICS: self.metrics,
+            ALERTS: self.alerts,
+        }
         facts[kind].append(msgspec.json.decode(value))
 
     def _dead(self, letter_id: str, key: bytes | None, value: bytes, record: Record) -> None:

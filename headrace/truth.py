@@ -1,4 +1,4 @@
-"""What becomes of answers once the truth is known: labels that come later find their event, models learn."""
+"""What becomes of answers once the truth is known: labels find their event, models learn and are scored."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from typing import Any
 import msgspec
 
 from headrace.event_time import EventClock
+from headrace.feedback.asking import Asker
 from headrace.judge import Fact, Judge
 from headrace.labels.outcomes import Outcome, Waiter, status_of
 from headrace.labels.reading import LabelFault, LabelReader
@@ -20,6 +21,9 @@ from schemas.log import LogRecord
 LABELS_STATUS = "labels.status"
 """Of the topic of what became of labels, after the pipeline's name."""
 
+QUESTIONS = "questions"
+"""Of the topic of events that are worth a label."""
+
 _encode = msgspec.json.Encoder().encode
 
 
@@ -28,12 +32,12 @@ class Truth:
 
     Parameters
     ----------
-    waiting
-        The events that wait, where labels come later.
-    reader
-        Of label records, there.
+    late
+        Where labels come later, the events that wait and what reads label records.
     judge
         What is said of the models, where that is asked for.
+    asker
+        Asks for labels, where that is wanted.
     team
         Who learns.
     clock
@@ -49,17 +53,19 @@ class Truth:
 
     def __init__(
         self,
-        waiting: Waiting | None,
-        reader: LabelReader | None,
+        late: tuple[Waiting, LabelReader] | None,
         judge: Judge | None,
+        asker: Asker | None,
         team: Team,
         clock: EventClock | None,
         place: tuple[str, str, str, int],
     ) -> None:
-        self.waiting = waiting
+        self.waiting: Waiting | None
+        self._reader: LabelReader | None
+        self.waiting, self._reader = late or (None, None)
         self.tell: Tell | None = None
         self.judge = judge
-        self._reader = reader
+        self.asker = asker
         self._team = team
         self._clock = clock
         self._place = place
@@ -77,25 +83,39 @@ class Truth:
         counts: Counts,
     ) -> None:
         """Take in an event that was answered; without a label it waits for one."""
-        waiting, clock, offset = self.waiting, self._clock, record.offset
+        clock, offset = self._clock, record.offset
         time_s = record.timestamp / 1000.0 if clock is None else clock.event_s
         if self.judge is not None:
             self._publish(self.judge.answered(y, models, final, x, offset, time_s), record)
-        if waiting is None or clock is None:
-            return
-        for outcome in waiting.expire(clock.watermark_s):
-            self._end(outcome, record, counts)
-        waiter = Waiter(x, final, step, offset, record.key, models)
-        if y is None:
-            for outcome in waiting.add(event_id, waiter, clock.event_s):
+        if self.asker is not None and y is None:
+            question = self.asker.consider(event_id, final, models, offset)
+            if question is not None and self.tell is not None:
+                self.tell(QUESTIONS, question.id, record.key, _encode(question), record)
+        if self.waiting is not None and clock is not None:
+            for outcome in self.waiting.expire(clock.watermark_s):
                 self._end(outcome, record, counts)
-            return
-        # It brought its label and was learned: a label that comes later is the second.
-        outcomes = [*waiting.add(event_id, waiter, clock.event_s)]
+            waiter = Waiter(x, final, step, offset, record.key, models)
+            if y is None:
+                for outcome in self.waiting.add(event_id, waiter, time_s):
+                    self._end(outcome, record, counts)
+            else:
+                self._settle(self.waiting, (event_id, waiter, y), time_s, record, counts)
+
+    def _settle(
+        self,
+        waiting: Waiting,
+        event: tuple[Any, Waiter, Any],
+        time_s: float,
+        record: Record,
+        counts: Counts,
+    ) -> None:
+        """Take in an event that brought its label and was learned: a label that comes later is the second."""
+        event_id, waiter, y = event
+        outcomes = [*waiting.add(event_id, waiter, time_s)]
         if not any(outcome.waiter is waiter or outcome.state == "duplicate" for outcome in outcomes):
-            outcomes += waiting.label(event_id, y, offset, clock.event_s)
+            outcomes += waiting.label(event_id, y, record.offset, time_s)
         for outcome in outcomes:
-            if outcome.event_offset == offset:
+            if outcome.event_offset == record.offset:
                 outcome.waiter = None
             self._end(outcome, record, counts)
 

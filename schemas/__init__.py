@@ -9,11 +9,15 @@ from schemas.cloudevents import (
     LABEL_STATUS_TYPE,
     METRICS_TYPE,
     PREDICTION_TYPE,
+    QUESTION_TYPE,
+    REMARK_TYPE,
 )
 from schemas.decoding import EventDecoder
 from schemas.events import Event, Limits
+from schemas.feedback import Remark
 from schemas.labels import LabelStatus
 from schemas.metrics import MetricsReport
+from schemas.questions import Question
 from schemas.refusals import Refusal
 from schemas.results import Answer, DeadLetter, Fault, Prediction, Source, result_id
 
@@ -23,6 +27,8 @@ __all__ = [
     "LABEL_STATUS_TYPE",
     "METRICS_TYPE",
     "PREDICTION_TYPE",
+    "QUESTION_TYPE",
+    "REMARK_TYPE",
     "AlertEvent",
     "Answer",
     "DeadLetter",
@@ -33,7 +39,9 @@ __all__ = [
     "Limits",
     "MetricsReport",
     "Prediction",
+    "Question",
     "Refusal",
+    "Remark",
     "Source",
     "result_id",
 ]

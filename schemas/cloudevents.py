@@ -7,11 +7,17 @@ from datetime import UTC, datetime
 PREDICTION_TYPE = "headrace.prediction.v1"
 DEAD_LETTER_TYPE = "headrace.dead_letter.v1"
 LABEL_STATUS_TYPE = "headrace.label_status.v1"
-
 METRICS_TYPE = "headrace.metrics.v1"
 ALERT_TYPE = "headrace.alert.v1"
+QUESTION_TYPE = "headrace.question.v1"
+REMARK_TYPE = "headrace.remark.v1"
 
-FACT_TYPES = {"labels.status": LABEL_STATUS_TYPE, "metrics": METRICS_TYPE, "alerts": ALERT_TYPE}
+FACT_TYPES = {
+    "labels.status": LABEL_STATUS_TYPE,
+    "metrics": METRICS_TYPE,
+    "alerts": ALERT_TYPE,
+    "questions": QUESTION_TYPE,
+}
 """By kind of fact, as the topic's name ends."""
 
 Headers = list[tuple[str, bytes | None]]

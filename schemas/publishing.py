@@ -15,9 +15,19 @@ from typing import Any
 import msgspec
 
 from schemas.alerts import AlertEvent
-from schemas.cloudevents import ALERT_TYPE, DEAD_LETTER_TYPE, LABEL_STATUS_TYPE, METRICS_TYPE, PREDICTION_TYPE
+from schemas.cloudevents import (
+    ALERT_TYPE,
+    DEAD_LETTER_TYPE,
+    LABEL_STATUS_TYPE,
+    METRICS_TYPE,
+    PREDICTION_TYPE,
+    QUESTION_TYPE,
+    REMARK_TYPE,
+)
+from schemas.feedback import Remark
 from schemas.labels import LabelStatus
 from schemas.metrics import MetricsReport
+from schemas.questions import Question
 from schemas.results import DeadLetter, Prediction
 
 FOLDER = Path(__file__).parent / "published"
@@ -30,6 +40,8 @@ STRUCTS: Mapping[str, type[msgspec.Struct]] = {
     LABEL_STATUS_TYPE: LabelStatus,
     METRICS_TYPE: MetricsReport,
     ALERT_TYPE: AlertEvent,
+    QUESTION_TYPE: Question,
+    REMARK_TYPE: Remark,
 }
 """By event type, as the header ``ce_type`` names it."""
 

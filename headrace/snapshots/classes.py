@@ -29,6 +29,8 @@ from river import (
 )
 
 from headrace.errors import SnapshotError
+from headrace.feedback.bandit import Bandit
+from headrace.feedback.policies import EpsilonGreedy, LinUCB, Thompson
 from headrace.snapshots import catalogue
 from headrace.snapshots.allowed import BOUND, LIST, method_name
 from headrace.snapshots.catalogue import built
@@ -105,6 +107,7 @@ def _things() -> Iterator[Any]:
         except Exception:  # noqa: BLE001, S112 - it needs arguments; those who hold it give them
             continue
     yield from _variants()
+    yield from _bandits()
 
 
 def _variants() -> Iterator[Any]:
@@ -133,6 +136,15 @@ def _variants() -> Iterator[Any]:
     for kind in (preprocessing.StandardScaler, preprocessing.MinMaxScaler, preprocessing.MaxAbsScaler):
         yield built(kind, window_size=3)
     yield from _split_trees()
+
+
+def _bandits() -> Iterator[Any]:
+    """Yield a bandit with each policy, taught."""
+    for policy in (LinUCB(), Thompson(), EpsilonGreedy()):
+        bandit = Bandit(["a", "b"], policy=policy, context=preprocessing.StandardScaler)()
+        for x, label, _ in catalogue.events(_EVENTS):
+            bandit.learn(x, float(label), bandit.answer(x))
+        yield bandit
 
 
 def _split_trees() -> Iterator[Any]:

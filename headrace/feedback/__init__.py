@@ -1,0 +1,1 @@
+"""Feedback on answers: bandits, ratings and corrections that teach; questions worth asking."""
