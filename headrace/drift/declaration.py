@@ -70,7 +70,7 @@ class Drift:
     cooldown: int = 1_000
     window: int = 500
     delta: float = 0.002
-    warning: float = 0.05
+    warning: float = 0.01
     train: Literal["warning", "always"] = "warning"
     patience: int = 2_000
     boost: float = 10.0
@@ -86,10 +86,10 @@ class Drift:
         _number("delta", self.delta, 0.0, 0.5)
         _number("warning", self.warning, 0.0, 0.5)
         _number("boost", self.boost, 1.0, 1_000.0)
+        if self.warning < self.delta:
+            raise _wrong("warning", f"{self.warning} is stricter than delta={self.delta}", "warning=0.01")
         for name in ("predictions", "labels"):
             _one_of(name, getattr(self, name), (True, False))
-        if self.warning < self.delta:
-            raise _wrong("warning", f"{self.warning} is stricter than delta={self.delta}", "warning=0.05")
 
 
 def _checked_detectors(given: Any) -> dict[str, str]:

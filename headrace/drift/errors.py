@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable
-from math import ceil
+from math import inf, sqrt
+from statistics import NormalDist
 from typing import Any, NamedTuple
 
 from river import drift
@@ -12,12 +13,11 @@ from river.drift import binary
 
 from headrace.drift.declaration import Drift
 
-_BLOCK = 32
-"""Events between two looks of ADWIN at its window: errors are summed up in blocks of as many."""
+BLOCK = 32
+"""Errors are summed up in blocks of as many events: ADWIN looks at its window as often."""
 
 _BLOCKS = 32
-_SHORT = 64
-"""Events taken as those after a change where a detector does not say how many they are."""
+"""Blocks that are kept: a change is found where it began if it did so within the last thousand events."""
 
 
 class Mean(NamedTuple):
@@ -46,25 +46,28 @@ def error_detector(declared: Drift) -> Any:
 class ErrorWatch:
     """Says when the error has grown.
 
-    ``warned`` is whether the last error made it likely, at the significance of a warning.
+    ``warned`` is whether the last event made it likely: whether, at the end of a block, some number of the
+    latest blocks has a mean above that of all before by more than chance (a scan for a change point as in
+    Page, 1954). The scan also tells where a change that the detector found began.
 
     Parameters
     ----------
     declared
-        Names the detector and its significance.
+        Names the detector and the significances.
     warns
         Whether to look for warnings as well.
     """
 
     def __init__(self, declared: Drift, *, warns: bool) -> None:
         self.detector = error_detector(declared)
-        self.early = _early(declared) if warns and declared.detectors["error"] == "adwin" else None
+        self.certain = NormalDist().inv_cdf(1.0 - declared.warning) if warns else inf
         self.warned = False
         self._begin()
 
     def _begin(self) -> None:
         self.n = 0
         self.total = 0.0
+        self.squares = 0.0
         self.marked = 0.0
         self.blocks: deque[float] = deque(maxlen=_BLOCKS)
 
@@ -72,63 +75,51 @@ class ErrorWatch:
         """Take in the *error* of one event; return what has changed if it has grown."""
         self.n = n = self.n + 1
         self.total = total = self.total + error
-        if not n % _BLOCK:
+        self.squares += error * error
+        if not n % BLOCK:
             self.blocks.append(total - self.marked)
             self.marked = total
-        return self._look(error)
+            self.warned = self.certain < inf and self._change()[0] > self.certain
+        else:
+            self.warned = False
+        detector = self.detector
+        detector.update(self._seen(error))
+        return self._grown() if detector.drift_detected else None
 
-    def _look(self, value: float) -> Grown | None:
-        detector, early = self.detector, self.early
-        if early is not None:
-            early.update(value)
-            self.warned = early.drift_detected and early.estimation > detector.estimation
-        detector.update(value)
-        if detector.drift_detected:
-            return self._cut()
-        if early is None:
-            self.warned = getattr(detector, "warning_detected", False)
-        return None
+    def _seen(self, error: float) -> float:
+        """Return *error* as the detector sees it."""
+        return error
 
-    def _cut(self) -> Grown | None:
+    def _grown(self) -> Grown | None:
         """Begin anew, as the detector does; return what the errors were if they have grown."""
         self.warned = True
-        n_blocks = min(ceil(_width(self.detector, self.n) / _BLOCK), len(self.blocks))
-        n_after = n_blocks * _BLOCK + self.n % _BLOCK
-        if not 0 < n_after < self.n:
-            n_blocks, n_after = 0, max(self.n % _BLOCK, 1)
-        recent = [*self.blocks][len(self.blocks) - n_blocks :]
-        after = sum(recent) + self.total - self.marked
-        n_before = max(self.n - n_after, 1)
-        grown = Grown(Mean(n_before, (self.total - after) / n_before), Mean(n_after, after / n_after))
+        _, before, after = self._change()
         self._begin()
-        return grown if grown.after.mean > grown.before.mean else None
+        return Grown(before, after) if after.mean > before.mean else None
+
+    def _change(self) -> tuple[float, Mean, Mean]:
+        """Return where the mean has risen most: by how many standard deviations, and from what to what."""
+        n_after, after = self.n % BLOCK, self.total - self.marked
+        spread = self.squares / self.n - (self.total / self.n) ** 2
+        best = (-inf, Mean(self.n, self.total / self.n), Mean(self.n, self.total / self.n))
+        for block in reversed(self.blocks):
+            n_after, after = n_after + BLOCK, after + block
+            n_before = self.n - n_after
+            if n_before < BLOCK:
+                break
+            risen = after / n_after - (self.total - after) / n_before
+            z = risen / sqrt(max(spread, 1e-300) * (1.0 / n_before + 1.0 / n_after))
+            if z > best[0]:
+                best = z, Mean(n_before, (self.total - after) / n_before), Mean(n_after, after / n_after)
+        return best
 
 
 class ScaledErrorWatch(ErrorWatch):
-    """The same for errors of any size: detectors see each as a share of itself and the mean so far."""
+    """The same for errors of any size: the detector sees each as a share of itself and the mean so far."""
 
-    def update(self, error: float) -> Grown | None:
-        """Take in the *error* of one event; return what has changed if it has grown."""
-        self.n = n = self.n + 1
-        self.total = total = self.total + error
-        if not n % _BLOCK:
-            self.blocks.append(total - self.marked)
-            self.marked = total
-        mean = total / n
-        return self._look(error / (error + mean) if mean > 0.0 else 0.0)
-
-
-def _early(declared: Drift) -> Any:
-    return drift.ADWIN(delta=declared.warning)
-
-
-def _width(detector: Any, n: int) -> int:
-    """Return how many of the last *n* values the *detector* counts as those after the change."""
-    if isinstance(detector, drift.ADWIN):
-        return int(detector.width)
-    if isinstance(detector, binary.HDDM_A):
-        return int(n - detector._x_min.n)  # noqa: SLF001 - river shows it nowhere else
-    return min(_SHORT, n // 2)
+    def _seen(self, error: float) -> float:
+        mean = self.total / self.n
+        return error / (error + mean) if mean > 0.0 else 0.0
 
 
 Judge = Callable[[Any, Any], "float | None"]

@@ -13,8 +13,12 @@ from headrace.drift.learner import Learner
 LEAST_COMPARED = 30
 """Events on which a model in the background is compared before it can take over."""
 
-_KEEP = 0.99
-_CERTAIN = 3.0**2
+_KEEP = 0.98
+"""What a difference of errors counts for, one event later: about the last 50 events decide."""
+
+_CERTAIN = 1.5**2
+"""Square of the standard deviations by which a model has to be better. Low, for a wrong change is undone soon:
+with 3 instead of 1.5, accuracy in the 500 events after an abrupt change was 2 to 5 points lower."""
 
 
 class Guarding(Protocol):
