@@ -6,6 +6,7 @@ from datetime import UTC, datetime
 
 PREDICTION_TYPE = "headrace.prediction.v1"
 DEAD_LETTER_TYPE = "headrace.dead_letter.v1"
+DRIFT_TYPE = "headrace.drift.v1"
 
 Headers = list[tuple[str, bytes | None]]
 

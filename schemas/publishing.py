@@ -14,7 +14,8 @@ from typing import Any
 
 import msgspec
 
-from schemas.cloudevents import DEAD_LETTER_TYPE, PREDICTION_TYPE
+from schemas.cloudevents import DEAD_LETTER_TYPE, DRIFT_TYPE, PREDICTION_TYPE
+from schemas.drift import Alarm
 from schemas.results import DeadLetter, Prediction
 
 FOLDER = Path(__file__).parent / "published"
@@ -24,6 +25,7 @@ COMMAND = "python -m schemas.publishing"
 STRUCTS: Mapping[str, type[msgspec.Struct]] = {
     PREDICTION_TYPE: Prediction,
     DEAD_LETTER_TYPE: DeadLetter,
+    DRIFT_TYPE: Alarm,
 }
 """By event type, as the header ``ce_type`` names it."""
 

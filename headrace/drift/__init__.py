@@ -5,6 +5,7 @@ from __future__ import annotations
 from headrace.drift.alarms import Raised, alarm_of
 from headrace.drift.declaration import Drift
 from headrace.drift.guard import Guard, GuardedClassifier, GuardedRegressor
+from headrace.drift.watch import Watch, watch_of
 from headrace.drift.wiring import Drifts, attach, guarded_factories, guards_of
 
 __all__ = [
@@ -14,8 +15,10 @@ __all__ = [
     "GuardedClassifier",
     "GuardedRegressor",
     "Raised",
+    "Watch",
     "alarm_of",
     "attach",
     "guarded_factories",
     "guards_of",
+    "watch_of",
 ]

@@ -109,7 +109,9 @@ def _checked_detectors(given: Any) -> dict[str, str]:
 def _checked_features(given: Any) -> tuple[str, ...]:
     is_sequence = isinstance(given, Sequence) and not isinstance(given, str)
     if not is_sequence or not all(isinstance(name, str) and name for name in given):
-        raise _wrong("features", f"expected names of features, got {given!r}", 'features=["amount", "country"]')
+        raise _wrong(
+            "features", f"expected names of features, got {given!r}", 'features=["amount", "country"]'
+        )
     return tuple(dict.fromkeys(given))
 
 

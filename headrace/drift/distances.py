@@ -15,7 +15,7 @@ _PSI_LARGE = 0.25
 
 
 def chi_square(one: Mapping[str, int], other: Mapping[str, int]) -> tuple[float, int]:
-    """Return the chi-square statistic of Pearson (1900) of a table of two rows, and its degrees of freedom."""
+    """Return the chi-square statistic (Pearson, 1900) of a table of two rows, and its degrees of freedom."""
     pairs = _pooled(one, other)
     n, m = sum(a for a, _ in pairs), sum(b for _, b in pairs)
     statistic = 0.0

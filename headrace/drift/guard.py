@@ -9,8 +9,9 @@ from typing import Any
 from river import base
 
 from headrace.drift.alarms import Raised, shown
+from headrace.drift.blocks import Change, Mean
 from headrace.drift.declaration import Drift
-from headrace.drift.errors import ErrorWatch, Grown, Mean, ScaledErrorWatch
+from headrace.drift.errors import ErrorWatch, ScaledErrorWatch
 from headrace.drift.learner import Kind, Learner
 from headrace.drift.policies import POLICIES
 from headrace.models.checks import ModelFactory
@@ -30,7 +31,7 @@ _DONE = {
 }
 
 
-class Guard(base.Wrapper[Any]):
+class Guard(base.Wrapper[Any], base.Estimator):
     """What the guards of classifiers and of regressors share.
 
     A pickle holds neither the factory nor the declaration: after a restore, `headrace.drift.attach` takes
@@ -132,14 +133,14 @@ class Guard(base.Wrapper[Any]):
         if policy.follows:
             policy.follow(self, x, y, error)
 
-    def _changed(self, grown: Grown) -> None:
+    def _changed(self, grown: Change) -> None:
         if self.n_learned < self.quiet_until:
             return
         self.quiet_until = self.n_learned + self._declared.cooldown
         action = self.policy.changed(self, grown.after.n)
         said = (
-            f"{self._name}: the mean error grew from {shown(grown.before.mean)} over {grown.before.n:,} events"
-            f" to {shown(grown.after.mean)} over the last {grown.after.n:,}; {_DONE[action]}"
+            f"{self._name}: the mean error grew from {shown(grown.before.mean)} over {grown.before.n:,}"
+            f" events to {shown(grown.after.mean)} over the last {grown.after.n:,}; {_DONE[action]}"
         )
         self._raise(action, grown.before, grown.after, said)
 
@@ -158,10 +159,10 @@ class Guard(base.Wrapper[Any]):
         self.alarms.append(Raised(self._name, "error", detector, declared.policy, action, *samples, text))
 
 
-class GuardedClassifier(Guard, base.Classifier):
+class GuardedClassifier(Guard, base.Classifier):  # type: ignore[misc] # it takes no options
     """A classifier with a guard."""
 
-    def predict_proba_one(self, x: Any) -> Any:
+    def predict_proba_one(self, x: Any) -> Any:  # type: ignore[override] # as above
         """Return the probabilities that the active model says."""
         said = self.active.probabilities(x)
         if self.kind == "probabilities":

@@ -6,8 +6,8 @@ from collections import deque
 from typing import Any, Protocol
 
 from headrace.drift import rates
+from headrace.drift.blocks import Mean
 from headrace.drift.declaration import Drift
-from headrace.drift.errors import Mean
 from headrace.drift.learner import Learner
 
 LEAST_COMPARED = 30
@@ -17,8 +17,8 @@ _KEEP = 0.98
 """What a difference of errors counts for, one event later: about the last 50 events decide."""
 
 _CERTAIN = 1.5**2
-"""Square of the standard deviations by which a model has to be better. Low, for a wrong change is undone soon:
-with 3 instead of 1.5, accuracy in the 500 events after an abrupt change was 2 to 5 points lower."""
+"""Square of the standard deviations by which a model has to be better. Low, for a wrong change is undone
+soon: with 3 instead of 1.5, accuracy in the 500 events after an abrupt change was 2 to 5 points lower."""
 
 
 class Guarding(Protocol):

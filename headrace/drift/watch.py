@@ -7,11 +7,11 @@ from collections.abc import Mapping
 from math import inf, sqrt
 from typing import Any
 
-from river import drift
-
 from headrace.drift.alarms import Raised, shown
+from headrace.drift.blocks import Blocks
 from headrace.drift.declaration import Drift
 from headrace.drift.distances import differ
+from headrace.drift.errors import adwin
 from headrace.drift.wiring import Drifts, declared_by_model
 from headrace.errors import SnapshotError
 from schemas.drift import Sample
@@ -27,7 +27,7 @@ _REFERENCE = 200
 _LONGEST = 64
 """Characters of a category."""
 
-Change = tuple[Sample, Sample]
+Shift = tuple[Sample, Sample]
 
 
 class Numbers:
@@ -40,37 +40,35 @@ class Numbers:
     kind = "adwin"
 
     def __init__(self, declared: Drift) -> None:
-        self.detector = drift.ADWIN(delta=declared.delta)
+        self.detector = adwin(declared.delta)
         self.n = 0
         self.mean = 0.0
         self.squares = 0.0
-        self.n_after = 0
-        self.sum_after = 0.0
+        self.blocks = Blocks()
 
-    def update(self, value: Any) -> Change | None:
+    def update(self, value: Any) -> Shift | None:
         """Take in a *value*; return what was and what is if that has changed."""
         if not -inf < value < inf:
             return None
+        self.blocks.add(value)
         if self.n < _REFERENCE:
             self.n += 1
             step = value - self.mean
             self.mean += step / self.n
             self.squares += step * (value - self.mean)
             return None
-        self.n_after += 1
-        self.sum_after += value
         spread = sqrt(self.squares / self.n)
         z = (value - self.mean) / (spread or abs(self.mean) or 1.0)
         self.detector.update(0.5 + 0.5 * z / (1.0 + abs(z)))
         return self._changed() if self.detector.drift_detected else None
 
-    def _changed(self) -> Change:
-        """Begin a new reference; the first one is what was."""
-        before = Sample(self.n, self.mean)
-        after = Sample(self.n_after, self.sum_after / self.n_after)
-        self.n = self.n_after = 0
-        self.mean = self.squares = self.sum_after = 0.0
-        return before, after
+    def _changed(self) -> Shift:
+        """Begin a new reference; return the means on both sides of the largest change."""
+        _, before, after = self.blocks.change(falls=True)
+        self.blocks = Blocks()
+        self.n = 0
+        self.mean = self.squares = 0.0
+        return Sample(*before), Sample(*after)
 
 
 class Categories:
@@ -83,7 +81,7 @@ class Categories:
         self.current: dict[str, int] = {}
         self.n = 0
 
-    def update(self, value: Any) -> Change | None:
+    def update(self, value: Any) -> Shift | None:
         """Take in a *value*; return the shares that were and are if those have changed."""
         name = value if value.__class__ is str and len(value) <= _LONGEST else str(value)[:_LONGEST]
         current = self.current
@@ -93,7 +91,7 @@ class Categories:
         self.n += 1
         return self._compare() if self.n >= self.window else None
 
-    def _compare(self) -> Change | None:
+    def _compare(self) -> Shift | None:
         before, after, n = self.reference, self.current, self.n
         self.current, self.n = {}, 0
         if not before:

@@ -93,7 +93,7 @@ def _require_suits(name: str, sample: base.Estimator, declared: Drift, kind: Kin
     if kind == "number" and declared.detectors["error"] != "adwin":
         raise DeclarationError(
             "drift.detectors",
-            f"{declared.detectors['error']!r} takes errors that are right or wrong, and {name!r} is a regressor",
+            f"{declared.detectors['error']!r} takes answers that are right or wrong; {name!r} is a regressor",
             fix='detectors={"error": "adwin"}',
         )
     if declared.policy == "boost" and not rates.has_rates(sample):

@@ -48,7 +48,9 @@ def _led(concept: int, seed: int) -> Any:
 
 def _hyperplane(concept: int, seed: int) -> Any:
     """Two planes: the seed of the source decides which, so events come from one of two seeds."""
-    return synth.Hyperplane(seed=seed + 1_000 * concept, n_features=10, n_drift_features=0, noise_percentage=0.05)
+    return synth.Hyperplane(
+        seed=seed + 1_000 * concept, n_features=10, n_drift_features=0, noise_percentage=0.05
+    )
 
 
 SOURCES: dict[str, Callable[[int, int], Any]] = {

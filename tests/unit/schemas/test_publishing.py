@@ -67,10 +67,10 @@ def test_published_files_are_what_the_structs_give() -> None:
 
 
 def test_there_is_one_file_for_each_type_named_as_the_header_ce_type() -> None:
-    assert sorted(published()) == sorted(f"{kind}.json" for kind in (PREDICTION_TYPE, DEAD_LETTER_TYPE))
+    assert sorted(published()) == sorted(f"{kind}.json" for kind in publishing.STRUCTS)
 
 
-@pytest.mark.parametrize("event_type", [PREDICTION_TYPE, DEAD_LETTER_TYPE])
+@pytest.mark.parametrize("event_type", publishing.STRUCTS)
 def test_a_schema_stands_alone_and_names_no_host_but_its_dialect(event_type: str) -> None:
     schema = publishing.json_schema(event_type)
 
@@ -79,7 +79,7 @@ def test_a_schema_stands_alone_and_names_no_host_but_its_dialect(event_type: str
     assert "://" not in json.dumps(schema)
 
 
-@pytest.mark.parametrize("event_type", [PREDICTION_TYPE, DEAD_LETTER_TYPE])
+@pytest.mark.parametrize("event_type", publishing.STRUCTS)
 def test_every_object_of_a_schema_has_title_and_description(event_type: str) -> None:
     schema = publishing.json_schema(event_type)
 
