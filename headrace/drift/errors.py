@@ -78,7 +78,7 @@ class ScaledErrorWatch(ErrorWatch):
 def label_error(said: Any, y: Any) -> float | None:
     """Return 1.0 if the label or the probabilities *said* are wrong, ``None`` if nothing was said."""
     if isinstance(said, dict):
-        return (1.0 if said.get(y, -1.0) < max(said.values()) else 0.0) if said else None
+        return float(max(said, key=said.__getitem__) != y) if said else None
     return None if said is None else float(said != y)
 
 
