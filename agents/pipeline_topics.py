@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from headrace.judge import ALERTS, METRICS
 from headrace.pipeline import Pipeline
+from headrace.sentinel import DRIFT
 from headrace.truth import LABELS_STATUS, QUESTIONS
 from schemas.cloudevents import FACT_TYPES
 from streams import topics
@@ -36,6 +37,7 @@ def topic_specs(pipeline: Pipeline) -> list[topics.TopicSpec]:
         row = topic.event_type.__name__
         merged.append(topics.TopicSpec(topic.name, lookup.keys[0], row, topic.partitions, topic.retention_s))
     kinds = [*((METRICS, ALERTS) if pipeline.plan else ()), *((QUESTIONS,) if pipeline.ask else ())]
+    kinds += [DRIFT] if pipeline.drift else []
     merged += [
         topics.facts_spec(pipeline.name, kind, event=FACT_TYPES[kind], partitions=partitions)
         for kind in kinds

@@ -9,7 +9,7 @@ from contextlib import suppress
 from faust.types import TP
 
 from headrace import metrics
-from headrace.alerts.signals import LABEL_DELAY, LABELS_MISSING
+from headrace.alerts.signals import DRIFT_ALARMS, LABEL_DELAY, LABELS_MISSING
 from headrace.event_time import EventClock
 from headrace.fold import Counts, Fold, Record
 from headrace.intake import InletCounts
@@ -17,7 +17,11 @@ from headrace.judge import Judge
 from headrace.labels.waiting import Waiting
 from headrace.scores.reports import gauges
 
-_SIGNALS = {LABELS_MISSING: metrics.labels_missing, LABEL_DELAY: metrics.label_delay_p50}
+_SIGNALS = {
+    LABELS_MISSING: metrics.labels_missing,
+    LABEL_DELAY: metrics.label_delay_p50,
+    DRIFT_ALARMS: metrics.drift_alarms,
+}
 
 
 class WorkerMetrics:

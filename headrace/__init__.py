@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from headrace.alerts.rules import Alert
+    from headrace.drift.declaration import Drift
     from headrace.errors import DeclarationError, HeadraceError
     from headrace.event_time import EventTime
     from headrace.features.lookup import Lookup
@@ -24,6 +25,7 @@ __all__ = [
     "Alert",
     "AskFor",
     "DeclarationError",
+    "Drift",
     "Event",
     "EventTime",
     "First",
@@ -44,6 +46,7 @@ _HOME = {
     "Alert": "headrace.alerts.rules",
     "AskFor": "headrace.feedback.asking",
     "DeclarationError": "headrace.errors",
+    "Drift": "headrace.drift.declaration",
     "HeadraceError": "headrace.errors",
     "Event": "schemas.events",
     "EventTime": "headrace.event_time",

@@ -8,6 +8,7 @@ from typing import Any, Protocol
 import msgspec
 from river import base
 
+from headrace.drift import attach
 from headrace.errors import SnapshotError
 from headrace.snapshots.capture import BodyCapture
 
@@ -153,7 +154,7 @@ def checked_models(models: Any, like: Mapping[str, base.Estimator]) -> dict[str,
             why=f"expected {_named(wanted)}, found {_named(found) or type(models).__name__}",
             fix="raise the pipeline's version when its models change",
         )
-    return {name: models[name] for name in like}
+    return {name: attach(models[name], fresh) for name, fresh in like.items()}
 
 
 def _named(types: Mapping[str, type]) -> str:

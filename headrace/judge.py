@@ -54,8 +54,8 @@ class Judge:
         The newest, ``None`` before the first and after a restore.
     signals
         The newest of those that need no label, by name.
-    n_dead
-        How many records could not become events; the fold counts them here.
+    n_dead, n_alarms
+        How many records could not become events, and how often drift was told; the fold counts them here.
     """
 
     def __init__(
@@ -71,7 +71,7 @@ class Judge:
         self.book = AlertBook(rules, pipeline=pipeline, topic=topic, partition=partition)
         self.report: MetricsReport | None = None
         self.signals: dict[str, float] = {}
-        self.n_dead = 0
+        self.n_dead = self.n_alarms = 0
         self._every = plan.declared.every
         self._waiting = waiting
         self._flow = Flow()
@@ -115,7 +115,7 @@ class Judge:
             "board": self.board.state(),
             "book": self.book.state(),
             "flow": self._flow.state(),
-            "counts": [self.n_dead, self._n_events],
+            "counts": [self.n_dead, self.n_alarms, self._n_events],
             "delays": sorted(self._delays.items()),
         }
 
@@ -125,7 +125,7 @@ class Judge:
             self.board.restore(state["board"])
             self.book.restore(state["book"])
             self._flow.restore(state["flow"])
-            self.n_dead, self._n_events = state["counts"]
+            self.n_dead, self.n_alarms, self._n_events = state["counts"]
             self._delays = dict(state["delays"])
         except (KeyError, TypeError, ValueError) as error:
             raise SnapshotError("state", "the snapshot holds no scores", why=repr(error)) from error
@@ -139,7 +139,8 @@ class Judge:
         """Return the signals that need no label."""
         counts = {} if self._waiting is None else self._waiting.counts
         joined, expired = counts.get("joined", 0), counts.get("expired", 0)
-        signals = self._flow.observe(Totals(self._n_events + self.n_dead, self.n_dead, 0, joined, expired))
+        n_records = self._n_events + self.n_dead
+        signals = self._flow.observe(Totals(n_records, self.n_dead, self.n_alarms, joined, expired))
         if self._waiting is not None and (delay_s := self._delay_s(self._waiting)) is not None:
             signals[LABEL_DELAY] = delay_s
         self.signals = signals

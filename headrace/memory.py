@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from headrace import fold_faults
+from headrace.drift import Guard, guards_of, watch_of
 from headrace.errors import SnapshotError
 from headrace.feedback.asking import Asker
 from headrace.fold_state import Capture, Part, WholeCapture, checked_models, require_parts, whole_state
@@ -19,11 +20,12 @@ from headrace.models.digest import digest
 from headrace.models.verbs import binding_of, needs_label
 from headrace.pipeline import Pipeline
 from headrace.record import Counts, Record
+from headrace.sentinel import Sentinel
 from headrace.snapshots import pickling
 from headrace.snapshots.allowed import Allowed
 from headrace.snapshots.capture import begin
 from headrace.team import Team
-from headrace.truth import Truth
+from headrace.truth import Observers, Truth
 from schemas.log import DELETED, LogRecord
 
 
@@ -56,6 +58,7 @@ class Memory:
         self._pipeline = pipeline
         self._allowed = allowed or Allowed()
         self.models = fold_faults.seeded_as_asked(pipeline.fresh_models())
+        self._guards = _guards_in(self.models)
         self._bindings = {name: binding_of(model, pipeline.task) for name, model in self.models.items()}
         is_supervised = any(needs_label(model) for model in self.models.values())
         self.team = Team(pipeline.combine, is_supervised=is_supervised)
@@ -69,7 +72,8 @@ class Memory:
         self.merged = MergedLog(takers) if pipeline.log_sources else None
         parts: dict[str, Part | None] = {"reader": self.reader, "sources": self.merged}
         if self.truth is not None:
-            parts |= {"judge": self.truth.judge, "asker": self.truth.asker}
+            truth = self.truth
+            parts |= {"judge": truth.judge, "asker": truth.asker, "drift": truth.sentinel}
         self._parts: dict[str, Part] = {name: part for name, part in parts.items() if part is not None}
         self._expected_s: dict[str, float] = {}
 
@@ -155,6 +159,7 @@ class Memory:
             self._restore_parts(state.parts)
         self.team.select(members)
         self.models = state.models
+        self._guards = _guards_in(self.models)
         return state.step
 
     def _take_over_keyed(
@@ -198,8 +203,17 @@ class Memory:
         if pipeline.plan is not None:
             judge = Judge(pipeline.plan, pipeline.alerts, [*self.models], self.waiting, place[1:])
         asker = None if pipeline.ask is None else Asker(pipeline.ask, *place[1:])
-        if judge is None and asker is None and self.waiting is None:
+        sentinel = None
+        if pipeline.drift is not None:
+            only = next(iter(self.models)) if len(self.models) == 1 else None
+            sentinel = Sentinel(watch_of(pipeline.drift, self.models), lambda: self._guards, only, place)
+        observers = Observers(judge, asker, sentinel)
+        if not any(observers) and self.waiting is None:
             return None
         clock, reader = None if self.reader is None else self.reader.clock, pipeline.label_reader()
         late = None if reader is None or self.waiting is None else (self.waiting, reader)
-        return Truth(late, judge, asker, self.team, clock, place)
+        return Truth(late, observers, self.team, clock, place)
+
+
+def _guards_in(models: Models) -> list[Guard]:
+    return [guard for model in models.values() for guard in guards_of(model)]

@@ -228,6 +228,12 @@ label_delay_p50 = Gauge(
     ["pipeline", "partition"],
     registry=registry,
 )
+drift_alarms = Gauge(
+    "headrace_drift_alarms_per_10k_events",
+    "Alarms of drift per 10,000 events lately; with metrics and drift declared only.",
+    ["pipeline", "partition"],
+    registry=registry,
+)
 model_step = Gauge(
     "headrace_model_step_events",
     "Events learned, by partition.",

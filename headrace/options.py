@@ -9,9 +9,11 @@ from river import base
 
 from headrace.alerts import rules
 from headrace.alerts.rules import Alert, Known
+from headrace.drift import Drifts
 from headrace.errors import DeclarationError
 from headrace.feedback.asking import AskFor
 from headrace.feedback.fit import check_ask
+from headrace.labels.declaration import Labels, check_labels
 from headrace.models.verbs import Task, gives_probabilities
 from headrace.scores.plan import Plan, checked_metrics
 from headrace.topic import Topic
@@ -124,6 +126,32 @@ def checked_alerts(alerts: Any, plan: Plan | None, models: tuple[str, ...]) -> t
         )
     metrics, windows = (tuple(one.name for one in some) for some in (plan.gauges, plan.windows))
     return rules.checked_alerts(alerts, Known(metrics, models, windows, plan.declared.by is not None))
+
+
+def checked_labels(
+    labels: Any, target: str | None, kinds: set[type], task: Task, scope: Scope
+) -> Labels | None:
+    """Return *labels* with what they leave open filled in."""
+    if labels is not None and scope == "key":
+        raise DeclarationError(
+            "labels",
+            "models by key learn from labels in the event",
+            why="a label that comes later would change which key gives way",
+            fix="scope='partition', or target in the event",
+        )
+    return None if labels is None else check_labels(labels, target, kinds, task)
+
+
+def checked_drift(drift: Drifts | None, scope: Scope) -> Drifts | None:
+    """Return *drift*, which acts on the models of a partition."""
+    if drift is not None and scope == "key":
+        raise DeclarationError(
+            "drift",
+            "models by key have no guards yet",
+            why="alarms are told for each partition",
+            fix="scope='partition', or leave drift out",
+        )
+    return drift
 
 
 def checked_ask(ask: Any, task: Task, samples: Mapping[str, base.Estimator]) -> AskFor | None:

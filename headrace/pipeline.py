@@ -11,13 +11,14 @@ from river import base
 
 from headrace import options
 from headrace.alerts.rules import Alert
+from headrace.drift import Drifts, guarded_factories
 from headrace.errors import DeclarationError
 from headrace.features.checks import check_features
 from headrace.features.lookup import Lookup
 from headrace.features.lookup_checks import check_lookups
 from headrace.feedback.asking import AskFor
 from headrace.intake.source import LogSource, check_sources, lookup_sources
-from headrace.labels.declaration import Labels, check_labels
+from headrace.labels.declaration import Labels
 from headrace.labels.reading import LabelReader
 from headrace.merged_log import event_in
 from headrace.models import checks
@@ -69,6 +70,9 @@ class Pipeline:
         ``<name>.metrics``. Default: nothing.
     alerts
         Rules beside the built-in ones; what they say is published on ``<name>.alerts``.
+    drift
+        What is done when the world changes, for all models or by name of the model; alarms are published on
+        ``<name>.drift``. Default: nothing.
     ask
         Which events are worth a label: questions about them are published on ``<name>.questions``.
     limits
@@ -104,6 +108,7 @@ class Pipeline:
         metrics: Metrics | Sequence[Declared] | None = None,
         alerts: Sequence[Alert] | None = None,
         ask: AskFor | None = None,
+        drift: Drifts | None = None,
         limits: Limits | None = None,
         scope: Scope = "partition",
         max_keys: int = MAX_KEYS,
@@ -124,19 +129,14 @@ class Pipeline:
         self.transform = checks.checked_transform(transform)
         self.models = checks.named_factories(models)
         samples = checks.sample_models(self.models)
+        self.drift = options.checked_drift(drift, scope)
+        self.models = guarded_factories(self.models, samples, drift)
         self.tasks = checks.tasks_of(samples)
         self.task: Task = next(iter(self.tasks.values()))
         kinds = set() if target is None else label_types(source, target)
         check_features(self, samples)
         checks.check_target(samples, self.task, target, kinds)
-        self.labels = None if labels is None else check_labels(labels, target, kinds, self.task)
-        if self.labels is not None and scope == "key":
-            raise DeclarationError(
-                "labels",
-                "models by key learn from labels in the event",
-                why="a label that comes later would change which key gives way",
-                fix="scope='partition', or target in the event",
-            )
+        self.labels = options.checked_labels(labels, target, kinds, self.task, scope)
         self.plan = options.planned(metrics, target, self.task, kinds, samples)
         self.alerts = options.checked_alerts(alerts, self.plan, tuple(self.models))
         self.ask = options.checked_ask(ask, self.task, samples)

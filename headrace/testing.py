@@ -12,6 +12,7 @@ from headrace.errors import HeadraceError
 from headrace.fold import Fold, Record
 from headrace.judge import ALERTS, METRICS
 from headrace.pipeline import Pipeline
+from headrace.sentinel import DRIFT
 from headrace.snapshots import pickling
 from headrace.snapshots.allowed import Allowed
 from headrace.source_by_hand import SourceByHand
@@ -46,9 +47,10 @@ class Harness:
 
     Attributes
     ----------
-    predictions, dead, labels, metrics, alerts, questions
+    predictions, dead, labels, metrics, alerts, questions, drift
         What the pipeline published, decoded, in order: results, dead letters, what became of labels, scores,
-        rules that fire or are resolved, events worth a label.
+        rules that fire or are resolved, events worth a label, alarms
+        of drift.
 
     Examples
     --------
@@ -70,6 +72,7 @@ class Harness:
         self.predictions: list[dict[str, Any]] = []
         self.dead: list[dict[str, Any]] = []
         self.labels: list[dict[str, Any]] = []
+        self.drift: list[dict[str, Any]] = []
         self.questions: list[dict[str, Any]] = []
         self.metrics: list[dict[str, Any]] = []
         self.alerts: list[dict[str, Any]] = []
@@ -234,6 +237,7 @@ class Harness:
         facts = {
             LABELS_STATUS: self.labels,
             QUESTIONS: self.questions,
+            DRIFT: self.drift,
             METRICS: self.metrics,
             ALERTS: self.alerts,
         }

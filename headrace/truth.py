@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import Any
+from typing import Any, NamedTuple
 
 import msgspec
 
@@ -14,6 +14,7 @@ from headrace.labels.outcomes import Outcome, Waiter, status_of
 from headrace.labels.reading import LabelFault, LabelReader
 from headrace.labels.waiting import Waiting
 from headrace.record import Counts, Record, Tell
+from headrace.sentinel import Sentinel
 from headrace.team import Team
 from schemas import Answer
 from schemas.log import LogRecord
@@ -27,6 +28,14 @@ QUESTIONS = "questions"
 _encode = msgspec.json.Encoder().encode
 
 
+class Observers(NamedTuple):
+    """Who looks at each answer: for scores and alerts, for events worth a label, for drift."""
+
+    judge: Judge | None
+    asker: Asker | None
+    sentinel: Sentinel | None
+
+
 class Truth:
     """Scores answers whose label is known, lets others wait for it, and teaches the models when it comes.
 
@@ -34,10 +43,8 @@ class Truth:
     ----------
     late
         Where labels come later, the events that wait and what reads label records.
-    judge
-        What is said of the models, where that is asked for.
-    asker
-        Asks for labels, where that is wanted.
+    observers
+        Who looks at each answer.
     team
         Who learns.
     clock
@@ -54,8 +61,7 @@ class Truth:
     def __init__(
         self,
         late: tuple[Waiting, LabelReader] | None,
-        judge: Judge | None,
-        asker: Asker | None,
+        observers: Observers,
         team: Team,
         clock: EventClock | None,
         place: tuple[str, str, str, int],
@@ -64,8 +70,7 @@ class Truth:
         self._reader: LabelReader | None
         self.waiting, self._reader = late or (None, None)
         self.tell: Tell | None = None
-        self.judge = judge
-        self.asker = asker
+        self.judge, self.asker, self.sentinel = observers
         self._team = team
         self._clock = clock
         self._place = place
@@ -87,6 +92,9 @@ class Truth:
         time_s = record.timestamp / 1000.0 if clock is None else clock.event_s
         if self.judge is not None:
             self._publish(self.judge.answered(y, models, final, x, offset, time_s), record)
+        if self.sentinel is not None:
+            self.sentinel.see(x, models, final, y)
+            self._alarm(self.sentinel, record)
         if self.asker is not None and y is None:
             question = self.asker.consider(event_id, final, models, offset)
             if question is not None and self.tell is not None:
@@ -143,10 +151,19 @@ class Truth:
                 scored = outcome.label, waiter.answers, waiter.answer, waiter.x
                 self._publish(self.judge.score(*scored, record.offset, time_s), record)
             self._team.learn(waiter.x, outcome.label, counts)
+            if self.sentinel is not None:
+                self.sentinel.see_label(outcome.label)
+                self._alarm(self.sentinel, record)
         if self.tell is not None:
             status = status_of(outcome, *self._place)
             key = record.key if waiter is None else waiter.key
             self.tell(LABELS_STATUS, status.id, key, _encode(status), record)
+
+    def _alarm(self, sentinel: Sentinel, record: Record) -> None:
+        if facts := sentinel.facts(record.offset, self._team.step):
+            if self.judge is not None:
+                self.judge.n_alarms = sentinel.n_alarms
+            self._publish(facts, record)
 
     def _publish(self, facts: Iterable[Fact], record: Record) -> None:
         for kind, fact_id, value in facts:

@@ -6,6 +6,7 @@ from schemas.alerts import AlertEvent
 from schemas.cloudevents import (
     ALERT_TYPE,
     DEAD_LETTER_TYPE,
+    DRIFT_TYPE,
     LABEL_STATUS_TYPE,
     METRICS_TYPE,
     PREDICTION_TYPE,
@@ -24,6 +25,7 @@ from schemas.results import Answer, DeadLetter, Fault, Prediction, Source, resul
 __all__ = [
     "ALERT_TYPE",
     "DEAD_LETTER_TYPE",
+    "DRIFT_TYPE",
     "LABEL_STATUS_TYPE",
     "METRICS_TYPE",
     "PREDICTION_TYPE",

@@ -11,12 +11,14 @@ METRICS_TYPE = "headrace.metrics.v1"
 ALERT_TYPE = "headrace.alert.v1"
 QUESTION_TYPE = "headrace.question.v1"
 REMARK_TYPE = "headrace.remark.v1"
+DRIFT_TYPE = "headrace.drift.v1"
 
 FACT_TYPES = {
     "labels.status": LABEL_STATUS_TYPE,
     "metrics": METRICS_TYPE,
     "alerts": ALERT_TYPE,
     "questions": QUESTION_TYPE,
+    "drift": DRIFT_TYPE,
 }
 """By kind of fact, as the topic's name ends."""
 

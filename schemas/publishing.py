@@ -18,12 +18,14 @@ from schemas.alerts import AlertEvent
 from schemas.cloudevents import (
     ALERT_TYPE,
     DEAD_LETTER_TYPE,
+    DRIFT_TYPE,
     LABEL_STATUS_TYPE,
     METRICS_TYPE,
     PREDICTION_TYPE,
     QUESTION_TYPE,
     REMARK_TYPE,
 )
+from schemas.drift import Alarm
 from schemas.feedback import Remark
 from schemas.labels import LabelStatus
 from schemas.metrics import MetricsReport
@@ -42,6 +44,7 @@ STRUCTS: Mapping[str, type[msgspec.Struct]] = {
     ALERT_TYPE: AlertEvent,
     QUESTION_TYPE: Question,
     REMARK_TYPE: Remark,
+    DRIFT_TYPE: Alarm,
 }
 """By event type, as the header ``ce_type`` names it."""
 

@@ -55,9 +55,18 @@ def task_of(model: object) -> Task | None:
 
 def last_step(model: Any) -> Any:
     """Return the estimator at the end of a river pipeline, or *model* itself."""
+    model = unguarded(model)
     while isinstance(model, compose.Pipeline) and model.steps:
         model = next(reversed(model.steps.values()))
     return model
+
+
+def unguarded(model: Any) -> Any:
+    """Return the model that *model* stands for, or *model* itself.
+
+    A guard passes the verbs on to a model that it may exchange; what the verbs are is that model's.
+    """
+    return getattr(model, "guarded_model", model)
 
 
 def needs_label(model: base.Estimator) -> bool:
@@ -75,7 +84,7 @@ def binding_of(like: base.Estimator, task: Task) -> Bind:
 
     What a model has learned must not decide how it is asked: one that is restored answers as it would have.
     """
-    ask = _ASKERS[task]
+    ask, like = _ASKERS[task], unguarded(like)
     if task == "classification" and not gives_probabilities(like):
         ask = _ask_label
     takes_label = needs_label(like) or isinstance(like, compose.Pipeline)  # that takes one in any case
@@ -96,7 +105,7 @@ def _unlabelled(learn_one: Callable[[Features], None]) -> Callable[[Features, An
 
 def _ask_classifier(model: Any, bound: Any) -> Callable[[Features, Any], Answer]:
     predict_proba_one = bound.predict_proba_one
-    decide = bound.predict_one if _decides_itself(model) else None
+    decide = bound.predict_one if decides_itself(model) else None
 
     def answer(x: Features, y: Any) -> Answer:
         best, highest, named = None, -1.0, {}
@@ -132,7 +141,7 @@ def gives_probabilities(model: Any) -> bool:
     return True
 
 
-def _decides_itself(model: Any) -> bool:
+def decides_itself(model: Any) -> bool:
     """Return whether the user's own class says which label wins, for example by a threshold."""
     decides = type(last_step(model)).predict_one
     return not str(decides.__module__).startswith("river.")

@@ -46,6 +46,14 @@ _VALUES = (
     ("datetime", "timezone"), ("decimal", "Decimal"), ("uuid", "UUID"), ("uuid", "SafeUUID"),
     ("numpy", "ndarray"), ("numpy._core.multiarray", "_reconstruct"), ("numpy._core.multiarray", "scalar"),
     ("headrace.features.window", "Window"), ("headrace.snapshots.pickling", "restored_gaussian"),
+    ("headrace.drift.blocks", "Blocks"), ("headrace.drift.errors", "ErrorWatch"),
+    ("headrace.drift.errors", "ScaledErrorWatch"),
+    ("headrace.drift.guard", "GuardedClassifier"), ("headrace.drift.guard", "GuardedRegressor"),
+    ("headrace.drift.learner", "Learner"), ("headrace.drift.policies", "Background"),
+    ("headrace.drift.policies", "Boost"), ("headrace.drift.policies", "Policy"),
+    ("headrace.drift.policies", "Reset"), ("headrace.drift.policies", "Window"),
+    ("headrace.drift.rates", "Faster"), ("headrace.drift.watch", "Categories"),
+    ("headrace.drift.watch", "Numbers"), ("headrace.drift.watch", "Watch"),
 )  # fmt: skip
 """What events can hold and models keep, whether the examples do or not."""
 

@@ -14,6 +14,7 @@ from headrace.testing import Harness
 from schemas import (
     ALERT_TYPE,
     DEAD_LETTER_TYPE,
+    DRIFT_TYPE,
     LABEL_STATUS_TYPE,
     METRICS_TYPE,
     PREDICTION_TYPE,
@@ -30,6 +31,7 @@ TYPES = (
     ALERT_TYPE,
     QUESTION_TYPE,
     REMARK_TYPE,
+    DRIFT_TYPE,
 )
 
 

@@ -1,0 +1,1 @@
+"""How well policies of drift do, against a known truth and against river's own."""
