@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from typing import Any
 
 import pytest
@@ -176,8 +177,8 @@ def test_no_second_alarm_within_the_cooldown() -> None:
     eager = [i for i, _ in live(guarded(logistic, Drift("alarm", cooldown=0))(), often(3_000)).alarms]
     calm = [i for i, _ in live(guarded(logistic, Drift("alarm", cooldown=1_000))(), often(3_000)).alarms]
 
-    assert min(b - a for a, b in zip(eager, eager[1:], strict=False)) < 1_000
-    assert all(b - a >= 1_000 for a, b in zip(calm, calm[1:], strict=False))
+    assert min(b - a for a, b in itertools.pairwise(eager)) < 1_000
+    assert all(b - a >= 1_000 for a, b in itertools.pairwise(calm))
 
 
 def test_a_model_that_learns_late_is_judged_by_what_it_says_when_it_learns() -> None:
