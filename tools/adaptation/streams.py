@@ -11,7 +11,7 @@ from typing import Any, Literal, NamedTuple, TypeAlias
 from river.datasets import synth
 
 Event: TypeAlias = tuple[dict[Any, Any], Any]
-Kind: TypeAlias = Literal["none", "abrupt", "gradual", "recurring"]
+Kind: TypeAlias = Literal["none", "abrupt", "gradual", "recurring", "unknown"]
 
 KINDS: tuple[Kind, ...] = ("none", "abrupt", "gradual", "recurring")
 N_EVENTS = 8_000
