@@ -34,7 +34,7 @@ class Reader:
         """Return how many partitions *topic* has, 0 if there is no such topic."""
         consumer = self._consumer("read_committed")
         try:
-            found = consumer.list_topics(topic, timeout=10).topics[topic]
+            found = consumer.list_topics(topic, timeout=60).topics[topic]
             return 0 if found.error is not None else len(found.partitions)
         except KafkaException as error:
             raise UnreadableError(f"no broker answers at {self._bootstrap}: {error}") from error
@@ -46,7 +46,7 @@ class Reader:
         consumer = self._consumer("read_uncommitted")
         try:
             return [
-                int(consumer.get_watermark_offsets(TopicPartition(topic, number), timeout=10)[1])
+                int(consumer.get_watermark_offsets(TopicPartition(topic, number), timeout=60)[1])
                 for number in range(n_partitions)
             ]
         except KafkaException as error:

@@ -167,9 +167,9 @@ def n_records(bootstrap: str, topic: str) -> int:
     """Return how many records *topic* has, 0 if there is no such topic."""
     consumer = confluent_kafka.Consumer({"bootstrap.servers": bootstrap, "group.id": "judge"})
     try:
-        found = consumer.list_topics(timeout=10).topics.get(topic)
+        found = consumer.list_topics(timeout=60).topics.get(topic)
         tps = [confluent_kafka.TopicPartition(topic, p) for p in (found.partitions if found else ())]
-        return sum(consumer.get_watermark_offsets(tp, timeout=10)[1] for tp in tps)
+        return sum(consumer.get_watermark_offsets(tp, timeout=60)[1] for tp in tps)
     except confluent_kafka.KafkaException:  # it is being created
         return 0
     finally:

@@ -38,7 +38,7 @@ class Place(NamedTuple):
     def frontier(self) -> int | None:
         """Return the offset of the group, asked by another client."""
         consumer = confluent_kafka.Consumer({"bootstrap.servers": self.bootstrap, "group.id": self.group})
-        [found] = consumer.committed([confluent_kafka.TopicPartition(self.log, PARTITION)], timeout=10)
+        [found] = consumer.committed([confluent_kafka.TopicPartition(self.log, PARTITION)], timeout=60)
         consumer.close()
         return None if found.offset < 0 else found.offset
 

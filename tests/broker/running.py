@@ -50,7 +50,7 @@ class Run:
             if line.get("event") == name and (worker is None or line.get("worker") == worker)
         ]
 
-    def until(self, name: str, n: int = 1, *, worker: int | None = None, deadline_s: float = 60.0) -> Any:
+    def until(self, name: str, n: int = 1, *, worker: int | None = None, deadline_s: float = 240.0) -> Any:
         """Wait for the *n*-th log line of this name and return it."""
         w.until(
             lambda: len(self.events(name, worker)) >= n or self.process.poll() is not None, name, deadline_s
@@ -66,7 +66,7 @@ class Run:
 
     def get(self, worker: int, path: str) -> str:
         address = self.events("worker_starting", worker)[-1]["http"]
-        with urllib.request.urlopen(address + path, timeout=5) as reply:
+        with urllib.request.urlopen(address + path, timeout=30) as reply:
             text: str = reply.read().decode()
             return text
 
@@ -78,7 +78,7 @@ class Run:
             latest = [lines[-1]["partitions"] for lines in held if lines]
             return len(latest) == n and sorted(p for some in latest for p in some) == list(range(PARTITIONS))
 
-        w.until(shared, "the partitions are shared", 60)
+        w.until(shared, "the partitions are shared", 240)
 
     def children(self) -> list[psutil.Process]:
         found: list[psutil.Process] = psutil.Process(self.process.pid).children(recursive=True)
@@ -145,7 +145,7 @@ def committed(bootstrap: str, name: str) -> int:
     return sum(max(0, tp.offset) for tp in found)
 
 
-def assert_all_there(bootstrap: str, name: str, n: int, deadline_s: float = 60.0) -> None:
+def assert_all_there(bootstrap: str, name: str, n: int, deadline_s: float = 240.0) -> None:
     """Wait until *n* events are before the frontier; each has its result, a duplicate the same bytes."""
     w.until(lambda: _committed_or_silent(bootstrap, name) == n, f"{n} events are done", deadline_s)
     found: dict[str, set[bytes]] = {}

@@ -94,7 +94,7 @@ def test_send_does_not_wait_for_the_end_of_its_input(
         sender.stdin.write(b'{"id":"first"}\n')
         sender.stdin.flush()
         w.until(lambda: run("tail", f"{name}.events").stdout.endswith('{"id":"first"}\n'), "the first line")
-        out, err = sender.communicate(b'{"id":"second"}\n', timeout=20)
+        out, err = sender.communicate(b'{"id":"second"}\n', timeout=120)
     finally:
         sender.kill()
 
@@ -169,7 +169,7 @@ def test_tail_follows_until_ctrl_c(tmp_path: Path, bootstrap: str, name: str) ->
         w.produce(bootstrap, f"{name}.events", [b"two"], 2)
         assert tail.stdout.readline() == b"0@1  two\n"
         tail.send_signal(signal.SIGINT)
-        _, err = tail.communicate(timeout=20)
+        _, err = tail.communicate(timeout=120)
     finally:
         tail.kill()
 

@@ -12,7 +12,7 @@ import pytest
 from tests.broker import workers as w
 from tests.broker.demos import Start, demos, n_records, summary
 
-pytestmark = [pytest.mark.broker, pytest.mark.slow, pytest.mark.timeout(300)]
+pytestmark = [pytest.mark.broker, pytest.mark.slow, pytest.mark.timeout(1_800)]
 
 
 @pytest.fixture
@@ -82,7 +82,7 @@ def outputs(shell_commands: list[str], cwd: Path) -> dict[str, str]:
         )
         for command in shell_commands
     }
-    found = {command: process.communicate(timeout=100)[0].decode() for command, process in running.items()}
+    found = {command: process.communicate(timeout=300)[0].decode() for command, process in running.items()}
     assert {command: process.returncode for command, process in running.items()} == dict.fromkeys(found, 0)
     return found
 

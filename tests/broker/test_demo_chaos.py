@@ -9,7 +9,7 @@ import pytest
 
 from tests.broker.demos import Start, demos, summary
 
-pytestmark = [pytest.mark.broker, pytest.mark.slow, pytest.mark.timeout(300)]
+pytestmark = [pytest.mark.broker, pytest.mark.slow, pytest.mark.timeout(1_800)]
 
 
 @pytest.fixture

@@ -64,7 +64,7 @@ def until_shared(*workers: w.WorkerProcess) -> None:
         each_once = sorted(partition for some in held for partition in some) == [0, 1]
         return each_once and max(map(len, held)) == 1 and all(worker.events("assigned") for worker in workers)
 
-    w.until(shared, "the partitions are shared", 60)
+    w.until(shared, "the partitions are shared", 240)
 
 
 def n_results(bootstrap: str, name: str) -> int:
@@ -126,10 +126,10 @@ def outage(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Outage]:
         w.until(lambda: n_results(bootstrap, name) > 1_000, "they are in the midst of it")
 
         kafka.node(1).kill()
-        w.until(lambda: all(worker.process.poll() is not None for worker in hasty), "two give up", 60)
+        w.until(lambda: all(worker.process.poll() is not None for worker in hasty), "two give up", 240)
         live = patient.get("/live")[0]
         kafka.node(1).start()
-        w.until(lambda: n_brokers(bootstrap) == 1, "the broker is back", 60)
+        w.until(lambda: n_brokers(bootstrap) == 1, "the broker is back", 240)
         w.produce(bootstrap, f"{name}.events", events(20_000, 21_000), 2)
         found = until_all_there(bootstrap, name, 21_000)
         silent = patient.events("broker_silent")

@@ -127,7 +127,7 @@ def test_a_rolling_restart_waits_until_the_worker_before_is_ready(
     assert run.end(signal.SIGINT) == 0
 
 
-@pytest.mark.timeout(240)
+@pytest.mark.timeout(1_800)
 def test_a_worker_that_dies_again_and_again_ends_the_service_with_its_last_words(
     bootstrap: str, name: str, start: Start
 ) -> None:

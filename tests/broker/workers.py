@@ -53,7 +53,7 @@ def headrace(
         cwd=cwd,
         env=environment(bootstrap),
         capture_output=True,
-        timeout=60,
+        timeout=240,
         input=stdin,
         check=False,
     )
@@ -98,7 +98,9 @@ class WorkerProcess:
         """Return status and body of a page of the worker's web server."""
         until(lambda: self.events("worker_starting"), "the worker says where it listens")
         try:
-            with urllib.request.urlopen(self.events("worker_starting")[0]["http"] + path, timeout=5) as reply:
+            with urllib.request.urlopen(
+                self.events("worker_starting")[0]["http"] + path, timeout=30
+            ) as reply:
                 return reply.status, reply.read().decode()
         except urllib.error.HTTPError as error:
             return error.code, error.read().decode()
@@ -165,7 +167,7 @@ def create_topics(path: Path, bootstrap: str) -> None:
     asyncio.run(make())
 
 
-def until(condition: Callable[[], Any], what: str, deadline_s: float = 60.0) -> Any:
+def until(condition: Callable[[], Any], what: str, deadline_s: float = 240.0) -> Any:
     end = time.monotonic() + deadline_s
     while True:
         if found := condition():
@@ -194,7 +196,7 @@ def produce(
     for i, value in enumerate(values):
         producer.produce(topic, value, partition=i % partitions, on_delivery=note, **options)
         producer.poll(0)
-    assert producer.flush(30) == 0
+    assert producer.flush(240) == 0
     assert not errors, errors[:3]  # librdkafka counts what was refused as flushed
 
 
@@ -215,7 +217,7 @@ def consume(
     consumer.assign(tps)
     found: list[confluent_kafka.Message] = []
     at_end: set[int | None] = set()  # of transactions, markers count as offsets and are no messages
-    deadline = time.monotonic() + 30
+    deadline = time.monotonic() + 240
     while len(at_end) < partitions and time.monotonic() < deadline:
         for message in consumer.consume(10_000, timeout=0.5):
             if message.error() is None:
@@ -235,6 +237,6 @@ def end_offsets(bootstrap: str, topic: str, partitions: int) -> int:
     """Return the number of records of *topic*."""
     consumer = confluent_kafka.Consumer({"bootstrap.servers": bootstrap, "group.id": "judge"})
     tps = [confluent_kafka.TopicPartition(topic, p) for p in range(partitions)]
-    total = sum(consumer.get_watermark_offsets(tp, timeout=10)[1] for tp in tps)
+    total = sum(consumer.get_watermark_offsets(tp, timeout=60)[1] for tp in tps)
     consumer.close()
     return total

@@ -16,7 +16,7 @@ from tools.chaos.cluster import GROUP_COORDINATOR, TRANSACTION_COORDINATOR, Clus
 from tools.chaos.faults import Scene
 from tools.chaos.nemesis import follow
 
-pytestmark = [pytest.mark.broker, pytest.mark.slow, pytest.mark.timeout(600)]
+pytestmark = [pytest.mark.broker, pytest.mark.slow, pytest.mark.timeout(1_800)]
 
 
 NETWORK = (faults.slow_network, faults.cut_network, faults.black_hole)

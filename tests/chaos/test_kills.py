@@ -14,7 +14,7 @@ from tests.chaos.judging import fresh_name, require_sound
 from tools.chaos import actions
 from tools.chaos.arena import Arena, Setting, arena
 
-pytestmark = [pytest.mark.broker, pytest.mark.slow, pytest.mark.timeout(600)]
+pytestmark = [pytest.mark.broker, pytest.mark.slow, pytest.mark.timeout(1_800)]
 
 ANYWHERE: Sequence[Mapping[str, int]] = (
     {"after_poll": 20, "after_decode": 40, "before_learn": 60, "after_learn": 80},

@@ -10,7 +10,7 @@ from tests.chaos.judging import fresh_name, require_sound
 from tools.chaos import actions, guards
 from tools.chaos.arena import Setting, arena
 
-pytestmark = [pytest.mark.broker, pytest.mark.slow, pytest.mark.timeout(600)]
+pytestmark = [pytest.mark.broker, pytest.mark.slow, pytest.mark.timeout(1_800)]
 
 
 def test_workers_that_come_and_go_lose_nothing(tmp_path: Path, bootstrap: str) -> None:

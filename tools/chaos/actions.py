@@ -9,7 +9,7 @@ from typing import NamedTuple
 from tools.chaos.arena import Arena
 from tools.chaos.faultlog import Fault
 
-FIRES_S = 120.0
+FIRES_S = 240.0
 """A failpoint has to be reached within so long after its worker was started."""
 
 TRIES = 3

@@ -22,7 +22,7 @@ from tools.reading import Reader
 
 POLL_S = 0.05
 ASK_EVERY_S = 1.0
-FLOW_S = 150.0
+FLOW_S = 300.0
 """Results have to flow again, on every partition, within so long after a fault; seconds, if there is time."""
 
 DRAIN_S = 600.0

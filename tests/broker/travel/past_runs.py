@@ -177,7 +177,7 @@ def make_topic(bootstrap: str, topic: str) -> None:
     """Make a topic with one partition."""
     admin = confluent_kafka.admin.AdminClient({"bootstrap.servers": bootstrap})
     admin.create_topics([confluent_kafka.admin.NewTopic(topic, 1, 1)])[topic].result(10)
-    w.until(lambda: topic in admin.list_topics(timeout=10).topics, "the topic is known")
+    w.until(lambda: topic in admin.list_topics(timeout=60).topics, "the topic is known")
 
 
 def events(n: int, seed: int = 1) -> list[bytes]:

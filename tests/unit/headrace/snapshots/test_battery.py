@@ -69,7 +69,7 @@ def test_a_fresh_model_of_each_misses_nothing() -> None:
 
 
 @pytest.mark.slow
-@pytest.mark.timeout(300)  # three processes, 90 models
+@pytest.mark.timeout(1_800)  # three processes, 90 models
 def test_all_go_on_to_the_bit_in_another_process(tmp_path: Path) -> None:
     file, anywhere = tmp_path / "trials.json", sorted(examples().keys() - HASHED)
     battery.record(file, battery.WORKERS_SEED, EVENTS, SNAPSHOTS)
