@@ -15,13 +15,13 @@ from click.testing import CliRunner
 from agents.cli import cli
 from headrace.loading import load_pipeline
 from headrace.testing import Harness
-from tests.pages import DELAYED, WINDOWS, WRITE, blocks, table, text_of
+from tests.pages import DELAYED, DRIFT, WINDOWS, WRITE, blocks, table, text_of
 
 
 def examples() -> dict[str, str]:
     """Return the Python examples by the path their first line names."""
     found = {}
-    for page in ("README.md", WRITE, DELAYED, WINDOWS):
+    for page in ("README.md", WRITE, DELAYED, DRIFT, WINDOWS):
         for block in blocks(page, "python"):
             first, _, _ = block.partition("\n")
             assert re.fullmatch(r"# (pipelines|tests)/\w+\.py", first), f"{page}: {first} names no file"
@@ -86,6 +86,11 @@ def purchases(i: int) -> dict[str, Any]:
     }
 
 
+def turning(i: int) -> dict[str, Any]:
+    a = (i * 37 % 101 - 50) / 50
+    return {"a": a, "b": i % 7 / 7, "is_bad": (a > 0) == (i < 300)}
+
+
 def card_payments(i: int) -> dict[str, Any]:
     return {"amount": 10.0 + 90 * (i % 2), "hour": i % 24}
 
@@ -104,6 +109,7 @@ EVENTS: dict[str, Callable[[int], dict[str, Any]]] = {
     "pipelines/spending.py": purchases,
     "pipelines/departures.py": departures,
     "pipelines/chargebacks.py": card_payments,
+    "pipelines/turning.py": turning,
 }
 N_EVENTS = 600
 
