@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from tests.simulation.process import Process
 
 SNAPSHOT_INTERVAL_S = 5.0
-PIPELINE_OF_COMMANDS = SimpleNamespace(name=PIPELINE, source=SimpleNamespace(name=LOG))
+PIPELINE_OF_COMMANDS = SimpleNamespace(name=PIPELINE, log=SimpleNamespace(name=LOG))
 
 
 class _Watching(Observer):
