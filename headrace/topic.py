@@ -103,7 +103,10 @@ def _check_time(source: Topic) -> None:
     told = source.event_time
     if told is None:
         return
-    hints = typing.get_type_hints(source.event_type, include_extras=True)
+    try:
+        hints = typing.get_type_hints(source.event_type, include_extras=True)
+    except NameError:  # the decoder says more of it
+        return
     if told.field not in hints or not {*_kinds(hints[told.field])} <= {int, float}:
         raise DeclarationError(
             "time",
