@@ -41,7 +41,7 @@ class Run:
 
     def lines(self) -> list[dict[str, Any]]:
         """Return its log lines and those of its workers, which have ``worker`` in them."""
-        return [json.loads(line) for line in self.text.splitlines() if line.startswith("{")]
+        return w.logged(self.text)
 
     def events(self, name: str, worker: int | None = None) -> list[dict[str, Any]]:
         return [

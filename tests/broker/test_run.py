@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import signal
 import socket
@@ -181,7 +180,7 @@ def test_logs_go_to_files_if_asked_and_ports_follow_one_another(
     logs = [tmp_path / ".headrace" / "logs" / name / f"worker-{i}.log" for i in (1, 2)]
 
     def addresses() -> list[str]:
-        lines = [json.loads(x) for log in logs if log.exists() for x in log.read_text().splitlines()]
+        lines = [line for log in logs if log.exists() for line in w.logged(log.read_text())]
         return [line["http"] for line in lines if line["event"] == "worker_starting"]
 
     w.until(lambda: len(addresses()) == 2, "both say where they are")

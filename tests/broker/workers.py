@@ -69,6 +69,12 @@ def environment(bootstrap: str) -> dict[str, str]:
     }
 
 
+def logged(text: str) -> list[dict[str, Any]]:
+    """Return the whole lines of a log; the last may still be in the writing."""
+    lines = text[: text.rfind("\n") + 1].splitlines()
+    return [json.loads(line) for line in lines if line.startswith("{")]
+
+
 class WorkerProcess:
     """One `headrace worker` with its web server."""
 
@@ -86,7 +92,7 @@ class WorkerProcess:
 
     def log_lines(self) -> list[dict[str, Any]]:
         text = Path(self._log.name).read_text()
-        return [json.loads(line) for line in text.splitlines() if line.startswith("{")]
+        return logged(text)
 
     def log_text(self) -> str:
         return Path(self._log.name).read_text()
