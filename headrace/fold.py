@@ -61,7 +61,7 @@ class Fold:
         self.pipeline = pipeline
         self.topic = topic
         self.partition = partition
-        self.next_offset = 0
+        self._next_offset = 0
         self._memory = Memory(pipeline, topic, partition, allowed)
         self._parse = failpoints.wrapped("after_decode", pipeline.decoder().parse, after=True)
         self._id_prefix = fold_faults.id_prefix(
@@ -93,7 +93,7 @@ class Fold:
             records = self._events(merged, records, dead, counts)
         for record in records:
             offset = record.offset
-            if offset < self.next_offset:
+            if offset < self._next_offset:
                 continue
             value = record.value
             if value is None:
@@ -132,9 +132,24 @@ class Fold:
                         emit(made_id, key, _encode(result), record)
                     if truth is not None:
                         truth.event(record, event_id, x, y, step, final, models, counts)
-            self.next_offset = offset + 1
+            self._next_offset = offset + 1
         counts.predicted, counts.evicted = n_predicted, self.keys_evicted - n_evicted
         return counts
+
+    @property
+    def next_offset(self) -> int:
+        """Offset of the next record to fold; records before it are skipped.
+
+        Who sets it forward says that what is between is gone: of a merged log, the next record of each source
+        is taken then whatever came before it.
+        """
+        return self._next_offset
+
+    @next_offset.setter
+    def next_offset(self, offset: int) -> None:
+        if offset > self._next_offset and self._memory.merged is not None:
+            self._memory.merged.seen.forgive()
+        self._next_offset = offset
 
     def digest(self) -> str:
         """Return a fingerprint of what the results to come depend on: step, models, keys in order of use."""
@@ -190,7 +205,7 @@ class Fold:
         *whole*: so that a restore needs no snapshot before it. *at_once*: the first `advance` does the rest,
         in this process, whatever time it takes.
         """
-        return self._memory.capture(self.next_offset, whole=whole, at_once=at_once)
+        return self._memory.capture(self._next_offset, whole=whole, at_once=at_once)
 
     def restore(self, next_offset: int, states: Sequence[Any]) -> None:
         """Become the state at *next_offset* that the unpickled bodies *states*, oldest first, say.
@@ -201,11 +216,11 @@ class Fold:
             If they are no state of this pipeline; this one is as before.
         """
         self._memory.restore(next_offset, states)
-        self.next_offset = next_offset
+        self._next_offset = next_offset
 
     def adopt_models(self, states: Sequence[Any]) -> None:
         """Take over the models of a snapshot, as `restore` does; offset and step go on: a decision."""
-        self._memory.adopt_models(self.next_offset, states)
+        self._memory.adopt_models(self._next_offset, states)
 
     def _events(
         self, merged: MergedLog, records: Iterable[Record], dead: Emit | None, counts: Counts
@@ -213,10 +228,10 @@ class Fold:
         def refuse(record: Record, value: bytes, refusal: Refusal) -> None:
             self._refuse(record, value, refusal, dead, counts)
 
-        return merged.events(records, self.next_offset, counts, refuse, self._passed)
+        return merged.events(records, self._next_offset, counts, refuse, self._passed)
 
     def _passed(self, next_offset: int) -> None:
-        self.next_offset = next_offset
+        self._next_offset = next_offset
 
     def _refuse(
         self, record: Record, value: bytes, refusal: Refusal, dead: Emit | None, counts: Counts
