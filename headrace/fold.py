@@ -244,7 +244,10 @@ class Fold:
         key = record.key
         if key is not None and len(key) > self.pipeline.limits.key_bytes:
             key = None
+        # What intake has taken in is sent back to its own topic: the log would take it for a copy.
         source = Source(self.topic, self.partition, record.offset)
+        if isinstance(record, LoggedEvent):
+            source = record.origin
         letter = dead_letter(self.pipeline, source, (key, value, record.timestamp), refusal)
         dead(letter.id, key, _encode(letter), record)
 

@@ -19,7 +19,7 @@ Refuse: TypeAlias = Callable[[Record, bytes, Refusal], None]
 
 
 class LoggedEvent(NamedTuple):
-    """An event of a merged log, as the fold reads one; ``origin`` is where it stood in its source."""
+    """A record of a merged log as it was in its source: ``offset`` is its place in the log, ``origin`` there."""
 
     offset: int
     key: bytes | None
@@ -86,17 +86,22 @@ class MergedLog:
         """Return the event in *record*, ``None`` if it holds none, or was folded before."""
         try:
             logged = decode(value)
-            if not self.seen.accept(logged.source, logged.after):
-                counts.filtered += 1
-                return None
-            if logged.kind == EVENT:
-                data = bytes(logged.data)
-                return LoggedEvent(
-                    record.offset, record.key, data, logged.timestamp_ms, record.headers, logged.source
-                )
-            self._taker(logged.kind)(logged, record, counts)
         except Refusal as refusal:
             refuse(record, value, refusal)
+            return None
+        if not self.seen.accept(logged.source, logged.after):
+            counts.filtered += 1
+            return None
+        data = bytes(logged.data)
+        original = LoggedEvent(
+            record.offset, record.key, data, logged.timestamp_ms, record.headers, logged.source
+        )
+        if logged.kind == EVENT:
+            return original
+        try:
+            self._taker(logged.kind)(logged, record, counts)
+        except Refusal as refusal:
+            refuse(original, data, refusal)
         return None
 
     def _taker(self, kind: str) -> Take:

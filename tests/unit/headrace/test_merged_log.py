@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import base64
+import json
 from typing import Any
 
 import pytest
@@ -86,3 +88,21 @@ def test_somebody_elses_record_in_the_log_is_a_dead_letter() -> None:
 
     assert counts.dead == {"log": 1}
     assert fold.step == N
+
+
+def test_an_event_that_the_fold_refuses_can_be_sent_back_to_its_own_topic() -> None:
+    source = hr.Topic("payments", SOURCE.event_type, key="id", time=hr.EventTime("age", late="dead"))
+    pipeline = hr.Pipeline(
+        "fraud", source=source, target="is_fraud", models=naive_bayes.GaussianNB, labels=hr.Labels("l")
+    )
+    harness = Harness(pipeline)
+    event = {"id": "a", "amount": 1.0, "age": 50.0}
+
+    harness.send({**event, "age": 100.0})
+    harness.label({"id": "a", "is_fraud": True})
+    harness.send(event)
+
+    [letter] = harness.dead
+    assert letter["error"]["type"] == "late"
+    assert letter["source"] == {"topic": "payments", "partition": 0, "offset": 1}
+    assert json.loads(base64.b64decode(letter["value_b64"])) == event
