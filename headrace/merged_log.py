@@ -19,7 +19,7 @@ Refuse: TypeAlias = Callable[[Record, bytes, Refusal], None]
 
 
 class LoggedEvent(NamedTuple):
-    """A record of a merged log as it was in its source: ``offset`` is its place in the log, ``origin`` there."""
+    """A record as it was in its source; ``offset`` is its place in the log, ``origin`` that in the source."""
 
     offset: int
     key: bytes | None
