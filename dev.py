@@ -24,6 +24,7 @@ CHECKS = ("ruff check .", "ruff format --check .", "mypy", "lint-imports", "dept
 FULL = ["-n", "2", "--dist", "loadfile"]  # a third would starve the chaos lane of two cores
 ALONE = ["--last-failed", "--last-failed-no-failures", "none"]
 MOST_ALONE = 3  # more that fail are no accident
+NEVER_ALONE = ("tests/chaos/", "tests/simulation/")  # they judge what came out: no load excuses a loss
 FAST = ["-m", "not broker and not slow", "tests/unit", "tests/contract"]
 USAGE = 2
 
@@ -72,7 +73,7 @@ def prepare() -> int:
 def test_alone(arguments: list) -> int:
     """Run what failed once more with nothing beside it: tests of real processes can starve on a busy machine."""
     failed = last_failed()
-    if not 0 < len(failed) <= MOST_ALONE:
+    if not 0 < len(failed) <= MOST_ALONE or any(name.startswith(NEVER_ALONE) for name in failed):
         return 1
     say("again, alone: " + " ".join(["pytest"] + ALONE + arguments))
     code = run(str(VENV / "bin/pytest"), *ALONE, *arguments)

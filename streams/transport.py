@@ -20,6 +20,7 @@ from streams import fetched
 from streams.chunking import Chunk
 from streams.ports import Committed
 
+SEEKING_PAUSE_S = 0.005
 BUFFER_FULL_PAUSE_S = 0.005
 """How long to wait while every partition is paused by back-pressure; Faust waits a whole second."""
 
@@ -111,6 +112,10 @@ class ChunkConsumer(driver.Consumer):
         timeout: float,  # noqa: ASYNC109
     ) -> AsyncIterator[tuple[TP, ConsumerMessage]]:
         """Yield chunks of hot partitions in turn, and the records of other topics one by one."""
+        if self._seeking.locked():
+            # A fetch that begins within a seek may move the position after it: these records would be lost.
+            await self.sleep(SEEKING_PAUSE_S)
+            return
         generation_id, n_seeks = self.app.consumer_generation_id, self._n_seeks
         fetched, active = await self._wait_next_records(timeout)
         if not fetched or self.should_stop:

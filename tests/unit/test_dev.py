@@ -155,16 +155,18 @@ FAILS_ONCE = """
 if [ -e failed-before ]; then exit {second}; fi
 touch failed-before
 mkdir -p .pytest_cache/v/cache
-echo '{{"tests/a.py::test_one": true{more}}}' >.pytest_cache/v/cache/lastfailed
+echo '{{"{name}": true{more}}}' >.pytest_cache/v/cache/lastfailed
 exit {first}
 """
 
 
-def failing(dev: ModuleType, *, first: int = 1, second: int = 0, more: str = "") -> None:
+def failing(
+    dev: ModuleType, *, first: int = 1, second: int = 0, more: str = "", name: str = "tests/a.py::test_one"
+) -> None:
     """Let all checks pass but pytest, which fails the first time."""
     for name in ("ruff", "mypy", "lint-imports", "deptry"):
         program(dev, name, "exit 0")
-    program(dev, "pytest", FAILS_ONCE.format(first=first, second=second, more=more))
+    program(dev, "pytest", FAILS_ONCE.format(first=first, second=second, more=more, name=name))
 
 
 def test_what_failed_beside_others_runs_again_alone_and_is_named(
@@ -192,9 +194,11 @@ def test_what_fails_twice_is_a_failure(dev: ModuleType, capsys: pytest.CaptureFi
     [
         ([], {"more": "".join(f', "tests/a.py::test_{n}": true' for n in "abc")}),
         ([], {"first": 2}),
+        ([], {"name": "tests/chaos/test_kills.py::test_one"}),
+        ([], {"name": "tests/simulation/test_schedules.py::test_one"}),
         (["--fast"], {}),
     ],
-    ids=["too many", "pytest was interrupted", "fast"],
+    ids=["too many", "pytest was interrupted", "chaos", "simulation", "fast"],
 )
 def test_there_is_no_second_run(dev: ModuleType, arguments: list[str], how: dict[str, Any]) -> None:
     failing(dev, **how)

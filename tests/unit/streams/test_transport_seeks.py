@@ -105,3 +105,28 @@ async def test_of_two_seeks_one_does_not_move_what_the_other_has_sought(
     await asyncio.gather(*seeks)
     [(_, message), *_] = await bench.delivered()
     assert offsets(message.value)[0] == message.value.follows == 0
+
+
+async def test_what_is_fetched_within_a_seek_is_not_passed_over(
+    prepare: Prepare, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The partitions are where they belong already, and whoever sought them does not know it yet."""
+    bench = await prepare({A: 200})
+    sought, go_on = asyncio.Event(), asyncio.Event()
+    seek_wait = bench.log.seek_wait
+
+    async def slow(partitions: Any) -> None:
+        await seek_wait(partitions)
+        sought.set()
+        await go_on.wait()
+
+    monkeypatch.setattr(bench.log, "seek_wait", slow)
+    seek = asyncio.create_task(bench.consumer.perform_seek())
+    await sought.wait()
+
+    assert await bench.delivered() == []
+
+    go_on.set()
+    await seek
+    [(_, message), *_] = await bench.delivered()
+    assert offsets(message.value)[0] == message.value.follows == 0
