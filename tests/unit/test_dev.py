@@ -164,8 +164,8 @@ def failing(
     dev: ModuleType, *, first: int = 1, second: int = 0, more: str = "", name: str = "tests/a.py::test_one"
 ) -> None:
     """Let all checks pass but pytest, which fails the first time."""
-    for name in ("ruff", "mypy", "lint-imports", "deptry"):
-        program(dev, name, "exit 0")
+    for tool in ("ruff", "mypy", "lint-imports", "deptry"):
+        program(dev, tool, "exit 0")
     program(dev, "pytest", FAILS_ONCE.format(first=first, second=second, more=more, name=name))
 
 
