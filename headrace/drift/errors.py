@@ -30,8 +30,9 @@ def error_detector(declared: Drift) -> Any:
 class ErrorWatch:
     """Says when the error has grown.
 
-    ``warned`` is whether the last event made it likely: whether, at the end of a block, some number of the
-    latest blocks has a mean above that of all before by more than chance. The detector decides, later.
+    ``warned`` is over how many events it has grown if the last one made that likely, else 0: at the end of a
+    block, some number of the latest has a mean above that of all before by more than chance. The detector
+    decides, later.
 
     Parameters
     ----------
@@ -44,16 +45,20 @@ class ErrorWatch:
     def __init__(self, declared: Drift, *, warns: bool) -> None:
         self.detector = error_detector(declared)
         self.certain = NormalDist().inv_cdf(1.0 - declared.warning) if warns else inf
-        self.warned = False
+        self.warned = 0
         self.blocks = Blocks()
 
     def update(self, error: float) -> Change | None:
         """Take in the *error* of one event; return what has changed if it has grown."""
         is_full = self.blocks.add(error)
-        self.warned = is_full and self.certain < inf and self.blocks.change().deviations > self.certain
+        self.warned = self._likely() if is_full and self.certain < inf else 0
         detector = self.detector
         detector.update(self._seen(error))
         return self._grown() if detector.drift_detected else None
+
+    def _likely(self) -> int:
+        change = self.blocks.change()
+        return change.after.n if change.deviations > self.certain else 0
 
     def _seen(self, error: float) -> float:
         """Return *error* as the detector sees it."""
@@ -63,8 +68,9 @@ class ErrorWatch:
         """Begin anew, as the detector does; return what the errors were if they have grown."""
         change = self.blocks.change()
         self.blocks = Blocks()
-        self.warned = change.after.mean > change.before.mean
-        return change if self.warned else None
+        has_grown = change.after.mean > change.before.mean
+        self.warned = change.after.n if has_grown else 0
+        return change if has_grown else None
 
 
 class ScaledErrorWatch(ErrorWatch):

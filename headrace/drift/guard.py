@@ -94,8 +94,8 @@ class Guard(base.Wrapper[Any], base.Estimator):
         return self.active.model
 
     @property
-    def warned(self) -> bool:
-        """Whether the last event made it likely that the error has grown."""
+    def warned(self) -> int:
+        """Over how many events the error has grown, if the last one made that likely, else 0."""
         return self.watch.warned
 
     def fresh(self) -> Learner:

@@ -6,7 +6,7 @@ from collections import deque
 from typing import Any, Protocol
 
 from headrace.drift import rates
-from headrace.drift.blocks import Mean
+from headrace.drift.blocks import BLOCK, Mean
 from headrace.drift.declaration import Drift
 from headrace.drift.learner import Learner
 
@@ -27,8 +27,8 @@ class Guarding(Protocol):
     active: Learner
 
     @property
-    def warned(self) -> bool:
-        """Whether the last event made it likely that the error has grown."""
+    def warned(self) -> int:
+        """Over how many events the error has grown, if the last one made that likely, else 0."""
         ...
 
     def fresh(self) -> Learner:
@@ -143,16 +143,24 @@ class Background(Policy):
         self.errors = self.rival_errors = 0.0
 
     def changed(self, guard: Guarding, n_new: int) -> str:
-        """Begin again with a fresh model if the one in the background has learned much from before."""
-        if self.rival is None or self.former or (self.n > 2 * n_new + 64 and self.lead <= 0.0):
+        """Begin with a fresh model unless the one in the background is as new as the change.
+
+        If that is the one that gave way, another has answered the change already. It stays, for it may have
+        learned the new world in the end, where the new one is still young.
+        """
+        if self.rival is None or self._is_old(n_new):
             self._begin(guard.fresh())
-        return "training"
+        return "none" if self.former else "training"
+
+    def _is_old(self, n_new: int) -> bool:
+        """Return whether the model in the background knows much from before the last *n_new* events."""
+        return self.n > 2 * n_new + 2 * BLOCK
 
     def follow(self, guard: Guarding, x: Any, y: Any, error: float | None) -> None:
         """Compare, and teach the model in the background."""
-        rival = self.rival
-        if rival is None:
-            if not (guard.warned or self.always):
+        rival, warned = self.rival, guard.warned
+        if rival is None or (warned and not self.former and self._is_old(warned)):
+            if rival is None and not (warned or self.always):
                 return
             rival = guard.fresh()
             self._begin(rival)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any, Protocol
 
-from river import drift, forest, linear_model, naive_bayes, preprocessing, tree
+from river import drift, forest, linear_model, preprocessing, tree
 from river import multiclass as several
 
 from headrace.drift import Drift, guarded_factories
@@ -35,11 +35,6 @@ def hoeffding() -> Any:
     return tree.HoeffdingTreeClassifier()
 
 
-def bayes() -> Any:
-    """Return the model that forgets nothing."""
-    return naive_bayes.GaussianNB()  # type: ignore[no-untyped-call] # river leaves it so
-
-
 def logistic() -> Any:
     """Return the linear model; several labels get one each."""
     return preprocessing.StandardScaler() | several.OneVsRestClassifier(linear_model.LogisticRegression())
@@ -55,15 +50,18 @@ def retraining(build: Build) -> Build:
     return lambda: drift.DriftRetrainingClassifier(build(), drift.binary.DDM())
 
 
-MODELS: dict[str, Build] = {"tree": hoeffding, "bayes": bayes, "linear": logistic}
+MODELS: dict[str, Build] = {"tree": hoeffding, "linear": logistic}
 
 POLICIES: dict[str, Drift] = {
     "background": Drift(),
-    "background, always": Drift(train="always"),
-    "background, HDDM-W": Drift(detectors={"error": "hddm_w"}),
     "reset": Drift("reset"),
     "window": Drift("window"),
 }
+VARIANTS: dict[str, Drift] = {
+    "background, always": Drift(train="always"),
+    "background, HDDM-W": Drift(detectors={"error": "hddm_w"}),
+}
+"""Of the default; on the tree only."""
 
 
 def contenders(model: str) -> dict[str, Build]:
@@ -71,6 +69,8 @@ def contenders(model: str) -> dict[str, Build]:
     build = MODELS[model]
     found: dict[str, Build] = {"none": build}
     found |= {name: guarded(build, declared) for name, declared in POLICIES.items()}
+    if model == "tree":
+        found |= {name: guarded(build, declared) for name, declared in VARIANTS.items()}
     if model == "linear":
         found["boost"] = guarded(build, Drift("boost"))
     found["DriftRetraining"] = retraining(build)

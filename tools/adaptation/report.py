@@ -60,7 +60,7 @@ class Promise(NamedTuple):
     """What the default policy gains over the model alone, in points, and whether that is enough."""
 
     case: Case
-    seed: int
+    run: int
     points: float
     is_kept: bool
 
@@ -74,13 +74,13 @@ def promises(results: Results) -> list[Promise]:
     for case, runs in results.items():
         if case.kind not in ("none", "abrupt") or DEFAULT not in runs:
             continue
-        for seed, (alone, ours) in enumerate(zip(runs[ALONE], runs[DEFAULT], strict=True), 1):
+        for number, (alone, ours) in enumerate(zip(runs[ALONE], runs[DEFAULT], strict=True), 1):
             if ours.after is not None and alone.after is not None:
                 points = (ours.after - alone.after) * 100
-                found.append(Promise(case, seed, points, points > 0.0))
+                found.append(Promise(case, number, points, points > 0.0))
             else:
                 points = (ours.overall - alone.overall) * 100
-                found.append(Promise(case, seed, points, points >= -LOSS_POINTS))
+                found.append(Promise(case, number, points, points >= -LOSS_POINTS))
     return found
 
 
@@ -96,7 +96,7 @@ def judged(found: list[Promise]) -> list[str]:
             shown = f"mean {mean:+.2f}, least {least:+.2f} points"
             lines.append(f"* change {kind}: {said} in {kept} of {len(these)} runs; {shown}")
     lines += [
-        f"* not kept: {p.case.source}, {p.case.kind}, {p.case.model}, seed {p.seed}: {p.points:+.2f} points"
+        f"* not kept: {p.case.source}, {p.case.kind}, {p.case.model}, run {p.run}: {p.points:+.2f} points"
         for p in found
         if not p.is_kept
     ]

@@ -14,8 +14,8 @@ Event: TypeAlias = tuple[dict[Any, Any], Any]
 Kind: TypeAlias = Literal["none", "abrupt", "gradual", "recurring", "unknown"]
 
 KINDS: tuple[Kind, ...] = ("none", "abrupt", "gradual", "recurring")
-N_EVENTS = 8_000
-GRADUAL_WIDTH = 1_500
+N_EVENTS = 4_000
+GRADUAL_WIDTH = 800
 """Events over which one concept gives way to the other: from 2 to 98 % of the new one."""
 
 
