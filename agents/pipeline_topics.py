@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from headrace.feedback_loop import FEEDBACK_STATUS
 from headrace.judge import ALERTS, METRICS
 from headrace.pipeline import Pipeline
 from headrace.sentinel import DRIFT
@@ -31,12 +32,23 @@ def topic_specs(pipeline: Pipeline) -> list[topics.TopicSpec]:
                 pipeline.name, LABELS_STATUS, event=FACT_TYPES[LABELS_STATUS], partitions=partitions
             ),
         ]
+    if pipeline.feedback is not None:
+        feedback = pipeline.feedback
+        n, key = feedback.partitions or source.partitions, feedback.key or "as the event"
+        merged += [
+            topics.TopicSpec(feedback.topic, key, feedback.kind, n, source.retention_s),
+            topics.facts_spec(
+                pipeline.name, FEEDBACK_STATUS, event=FACT_TYPES[FEEDBACK_STATUS], partitions=partitions
+            ),
+        ]
     tables = {lookup.topic.name: lookup for lookup in pipeline.lookups}
     for lookup in tables.values():
         topic = lookup.topic
         row = topic.event_type.__name__
         merged.append(topics.TopicSpec(topic.name, lookup.keys[0], row, topic.partitions, topic.retention_s))
-    kinds = [*((METRICS, ALERTS) if pipeline.plan else ()), *((QUESTIONS,) if pipeline.ask else ())]
+    kinds = [METRICS] if pipeline.plan or pipeline.feedback else []
+    kinds += [ALERTS] if pipeline.plan else []
+    kinds += [QUESTIONS] if pipeline.ask else []
     kinds += [DRIFT] if pipeline.drift else []
     merged += [
         topics.facts_spec(pipeline.name, kind, event=FACT_TYPES[kind], partitions=partitions)

@@ -5,6 +5,8 @@ from __future__ import annotations
 from math import isfinite
 from typing import Any
 
+from headrace.feedback.bandit import BanditModel
+from headrace.feedback.weights import weighted
 from headrace.keyed.entry import Members
 from headrace.models import labels
 from headrace.models.combine import Combine
@@ -37,18 +39,39 @@ class Team:
     def select(self, members: Members) -> None:
         """Let the next event be for *members*."""
         self._members = members
-        self._answer, self._learn = members[0][1]
+        self._answer, self._learn, _ = members[0][1]
         self.work = self._one if len(members) == 1 else self._several
 
-    def learn(self, x: dict[Any, Any], y: Any, counts: Counts) -> None:
-        """Teach an event that was answered before the label *y* was known."""
+    def learn(self, x: dict[Any, Any], y: Any, counts: Counts, weight: float = 1.0) -> None:
+        """Teach an event that was answered before the label *y* was known, which counts *weight*."""
         if not self._is_supervised:
             return
         for name, verbs in self._members:
             try:
-                verbs.learn(x, y)
+                if weight == 1.0:
+                    verbs.learn(x, y)
+                else:
+                    weighted(verbs.model, verbs.learn)(x, y, weight)
             except Exception as error:  # noqa: BLE001 - a model's fault is neither the record's nor ours
                 reported(name, "learn", error, counts)
+        self._learned_late(counts)
+
+    def reward(self, x: dict[Any, Any], reward: float, answer: Answer, counts: Counts, weight: float) -> None:
+        """Teach a bandit what the arm that *answer* chose for *x* has earned."""
+        name, verbs = self._members[0]
+        try:
+            verbs.model.learn(x, reward, answer, weight)  # type: ignore[attr-defined] # a bandit
+        except Exception as error:  # noqa: BLE001 - as above
+            reported(name, "learn", error, counts)
+        self._learned_late(counts)
+
+    @property
+    def bandit(self) -> BanditModel | None:
+        """The bandit, where one chooses."""
+        model = self._members[0][1].model
+        return model if isinstance(model, BanditModel) else None
+
+    def _learned_late(self, counts: Counts) -> None:
         self.step += 1
         counts.learned += 1
         counts.late += 1
