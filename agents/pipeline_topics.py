@@ -14,19 +14,25 @@ from streams import topics
 def topic_specs(pipeline: Pipeline) -> list[topics.TopicSpec]:
     """Return the topics *pipeline* needs."""
     source, partitions = pipeline.source, pipeline.log.partitions
-    first, *others = topics.pipeline_topics(
+    _, *others = topics.pipeline_topics(
         pipeline.name,
         source.name,
         key=source.key,
         event=source.event_type.__name__,
-        partitions=source.partitions,
+        partitions=partitions,
         retention_s=source.retention_s,
     )
+    sources = [
+        topics.TopicSpec(
+            each.name, each.key or "any", each.event_type.__name__, each.partitions, each.retention_s
+        )
+        for each in pipeline.sources
+    ]
     merged: list[topics.TopicSpec] = []
     if pipeline.labels is not None:
         labels = pipeline.labels
         n = labels.partitions or source.partitions
-        merged = [
+        merged += [
             topics.TopicSpec(labels.topic, labels.key or "as the event", "labels", n, source.retention_s),
             topics.facts_spec(
                 pipeline.name, LABELS_STATUS, event=FACT_TYPES[LABELS_STATUS], partitions=partitions
@@ -56,4 +62,4 @@ def topic_specs(pipeline: Pipeline) -> list[topics.TopicSpec]:
     ]
     if pipeline.log_sources:
         merged.append(topics.log_spec(pipeline.name, partitions=partitions, retention_s=source.retention_s))
-    return [first, *merged, *others]
+    return [*sources, *merged, *others]

@@ -31,7 +31,14 @@ from headrace.models.verbs import Task
 from headrace.options import MAX_KEYS, Scope
 from headrace.reader import Reader
 from headrace.scores.declaration import Declared, Metrics
-from headrace.topic import Topic, check_fields, check_source, checked_features, checked_name, label_types
+from headrace.topic import (
+    Topic,
+    check_fields,
+    checked_features,
+    checked_name,
+    checked_sources,
+    label_types,
+)
 from schemas import EventDecoder, Limits
 from schemas.remarks import RemarkDecoder
 
@@ -48,7 +55,8 @@ class Pipeline:
     version
         Counts up when the models change.
     source
-        The topic of events; it is the log that the models fold.
+        The topic of events; it is the log that the models fold. Or several topics of one event type, which
+        are merged into ``<name>.log``, with as many partitions as the largest.
     models
         One factory, several by name, or a `Bandit`. A factory takes nothing and gives a fresh, seeded river
         model.
@@ -103,7 +111,7 @@ class Pipeline:
         self,
         name: str,
         *,
-        source: Topic,
+        source: Topic | Sequence[Topic],
         models: ModelFactory | Mapping[str, ModelFactory] | Bandit,
         version: int = 1,
         target: str | None = None,
@@ -126,8 +134,8 @@ class Pipeline:
         self.version = options.checked_version(version)
         self.scope = options.checked_scope(scope)
         self.max_keys = options.checked_max_keys(max_keys, scope)
-        check_source(source)
-        self.source = source
+        self.sources = checked_sources(source)
+        self.source = source = self.sources[0]
         self.target = target
         self.features = checked_features(features)
         check_fields(source, target, self.features)
@@ -161,10 +169,12 @@ class Pipeline:
     def log_sources(self) -> list[LogSource]:
         """The topics that intake merges into the log; none if the source is the log."""
         others = bool(self.lookups) or self.labels is not None or self.feedback is not None
-        if not others and self.key == self.source.key:
+        if not others and len(self.sources) == 1 and self.key == self.source.key:
             return []
         time = None if self.source.event_time is None else self.source.event_time.field
-        found = [LogSource("event", self.source.name, self.source.event_type, self.key, time=time)]
+        found = [
+            LogSource("event", source.name, source.event_type, self.key, time=time) for source in self.sources
+        ]
         if self.labels is not None:
             found.append(LogSource("label", self.labels.topic, key=self.labels.key))
         if self.feedback is not None:
@@ -176,7 +186,8 @@ class Pipeline:
         """The topic whose partitions the models fold."""
         if not self.log_sources:
             return self.source
-        return replace(self.source, name=f"{self.name}.log", key=self.key)
+        partitions = max(source.partitions for source in self.sources)
+        return replace(self.source, name=f"{self.name}.log", key=self.key, partitions=partitions)
 
     def parse_logged(self) -> Callable[[bytes], tuple[Any, dict[str, Any], Any]]:
         """Return what `EventDecoder.parse` does, for values of the log; what is no event is a `Refusal`."""

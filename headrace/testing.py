@@ -77,7 +77,7 @@ class Harness:
         self.metrics: list[dict[str, Any]] = []
         self.alerts: list[dict[str, Any]] = []
         self._inlets = {
-            source.kind: SourceByHand(source, pipeline, self._fold_one, self._refused)
+            source.topic: SourceByHand(source, pipeline, self._fold_one, self._refused)
             for source in pipeline.log_sources
         }
 
@@ -93,6 +93,7 @@ class Harness:
         *,
         key: bytes | str | None = None,
         timestamp_ms: int = 0,
+        topic: str | None = None,
     ) -> None:
         """Fold one event, as if a producer had sent it to the source topic.
 
@@ -106,16 +107,24 @@ class Harness:
             is not given as bytes. With ``scope="key"`` it says whose models answer and learn.
         timestamp_ms
             Time of the record, milliseconds since 1970.
+        topic
+            Which of several sources; by default the first.
 
         Raises
         ------
         HeadraceError
-            If *event* is none of these: what no producer can send is a mistake of the test.
+            If *event* is none of these, or *topic* is no source: what no producer can send is a mistake of
+            the test.
 
         """
+        names = [source.name for source in self.pipeline.sources]
+        if topic is not None and topic not in names:
+            raise HeadraceError(
+                f"send: {topic!r} is no topic of events", why=f"the pipeline has {', '.join(names)}"
+            )
         if key is None:
             key = key_of(event, self.pipeline.source.key)
-        self._send("event", key, encoded(event), timestamp_ms)
+        self._send(topic or names[0], key, encoded(event), timestamp_ms)
 
     def label(
         self,
@@ -146,7 +155,7 @@ class Harness:
                 "label: the pipeline has no labels that come later",
                 fix="labels=headrace.Labels('TOPIC') in the pipeline",
             )
-        self._send("label", b"0" if key is None else key, encoded(label), timestamp_ms)
+        self._send(self.pipeline.labels.topic, b"0" if key is None else key, encoded(label), timestamp_ms)
 
     def feedback(
         self,
@@ -161,7 +170,7 @@ class Harness:
                 "feedback: the pipeline takes no feedback",
                 fix="feedback=headrace.Feedback('TOPIC') in the pipeline",
             )
-        self._send("feedback", b"0" if key is None else key, encoded(remark), timestamp_ms)
+        self._send(self.pipeline.feedback.topic, b"0" if key is None else key, encoded(remark), timestamp_ms)
 
     def row(
         self,
@@ -172,18 +181,17 @@ class Harness:
         timestamp_ms: int = 0,
     ) -> None:
         """Fold one update of a lookup's *topic*: like `send`, ``None`` deletes the row that *key* names."""
-        kind = f"lookup:{topic}"
-        if kind not in self._inlets:
+        if topic not in [lookup.topic.name for lookup in self.pipeline.lookups]:
             raise HeadraceError(
                 f"row: the pipeline looks nothing up in {topic!r}",
                 fix="lookups=[headrace.Lookup(headrace.Topic(...), key=...)] in the pipeline",
             )
-        self._send(kind, key, encoded(row), timestamp_ms)
+        self._send(topic, key, encoded(row), timestamp_ms)
 
-    def _send(self, kind: str, key: bytes | str | None, value: bytes | None, timestamp_ms: int) -> None:
+    def _send(self, topic: str, key: bytes | str | None, value: bytes | None, timestamp_ms: int) -> None:
         key = key.encode() if isinstance(key, str) else key
         if self._inlets:
-            self._inlets[kind].send(key, value, timestamp_ms)
+            self._inlets[topic].send(key, value, timestamp_ms)
         else:
             self._fold_one(key, value, timestamp_ms)
 
@@ -230,13 +238,13 @@ class Harness:
         return pickling.loads(snapshot.body, self._allowed)
 
     def inlet_offsets(self) -> dict[str, int]:
-        """Return the offset of the next record of each source topic, by kind."""
-        return {kind: inlet.offset for kind, inlet in self._inlets.items()}
+        """Return the offset of the next record of each source topic."""
+        return {topic: inlet.offset for topic, inlet in self._inlets.items()}
 
     def seek(self, offsets: Mapping[str, int]) -> None:
         """Let the sources go on at *offsets*, which another harness's `inlet_offsets` returned."""
-        for kind, offset in offsets.items():
-            self._inlets[kind].offset = offset
+        for topic, offset in offsets.items():
+            self._inlets[topic].offset = offset
 
     def digest(self) -> str:
         """Return a fingerprint of the models' state; equal histories give equal ones."""
