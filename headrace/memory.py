@@ -27,6 +27,7 @@ from headrace.snapshots.allowed import Allowed
 from headrace.snapshots.capture import begin
 from headrace.team import Team
 from headrace.truth import Observers, Truth
+from headrace.witness import Witness
 from schemas.log import DELETED, LogRecord
 
 
@@ -41,6 +42,8 @@ class Memory:
         Of the log.
     allowed
         Classes that snapshots may hold besides river's.
+    witness
+        Notes what each model is asked and taught, if somebody looks.
 
     Attributes
     ----------
@@ -55,9 +58,17 @@ class Memory:
         the pipeline needs it.
     """
 
-    def __init__(self, pipeline: Pipeline, topic: str, partition: int, allowed: Allowed | None) -> None:
+    def __init__(
+        self,
+        pipeline: Pipeline,
+        topic: str,
+        partition: int,
+        allowed: Allowed | None,
+        witness: Witness | None = None,
+    ) -> None:
         self._pipeline = pipeline
         self._allowed = allowed or Allowed()
+        self._witness = witness
         self.models = fold_faults.seeded_as_asked(pipeline.fresh_models())
         self._guards = _guards_in(self.models)
         self._bindings = {
@@ -205,7 +216,8 @@ class Memory:
 
     def _bound(self, models: Models) -> Members:
         members = [(name, bind(models[name])) for name, bind in self._bindings.items()]
-        return fold_faults.with_faults(members)
+        members = fold_faults.with_faults(members)
+        return members if self._witness is None else self._witness.beside(members)
 
     def _new_loop(self, place: tuple[str, str, str, int]) -> FeedbackLoop | None:
         pipeline, reading = self._pipeline, self._pipeline.remark_reader()
