@@ -67,4 +67,4 @@ class Witness:
                 raise
             self._taught[name] = Lesson(given, y)
 
-        return Verbs(answer, learn)
+        return Verbs(answer, learn, verbs.model)
