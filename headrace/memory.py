@@ -75,7 +75,7 @@ class Memory:
             name: binding_of(model, pipeline.task, partition) for name, model in self.models.items()
         }
         is_supervised = any(needs_label(model) for model in self.models.values())
-        self.team = Team(pipeline.combine, is_supervised=is_supervised)
+        self.team = Team(pipeline.combine, is_supervised=is_supervised, witness=witness)
         self.team.select(self._bound(self.models))
         self.keyed = self._new_keyed() if pipeline.scope == "key" else None
         self.reader = pipeline.reader()

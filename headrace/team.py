@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from math import isfinite
 from typing import Any
 
@@ -11,6 +12,7 @@ from headrace.keyed.entry import Members
 from headrace.models import labels
 from headrace.models.combine import Combine
 from headrace.record import Counts
+from headrace.witness import Witness
 from schemas import Answer
 
 
@@ -23,6 +25,8 @@ class Team:
         How several answers become one.
     is_supervised
         Whether there is nothing to learn from an event without label.
+    witness
+        Notes what is taught with a weight or as a reward, if somebody looks.
 
     Attributes
     ----------
@@ -30,11 +34,12 @@ class Team:
         Number of events learned so far.
     """
 
-    def __init__(self, combine: Combine, *, is_supervised: bool) -> None:
+    def __init__(self, combine: Combine, *, is_supervised: bool, witness: Witness | None = None) -> None:
         self.step = 0
         self._combine = combine
         self._is_supervised = is_supervised
         self._members: Members = []
+        self._witness = witness
 
     def select(self, members: Members) -> None:
         """Let the next event be for *members*."""
@@ -51,7 +56,7 @@ class Team:
                 if weight == 1.0:
                     verbs.learn(x, y)
                 else:
-                    weighted(verbs.model, verbs.learn)(x, y, weight)
+                    self._noting(name, weighted(verbs.model, verbs.learn))(x, y, weight)
             except Exception as error:  # noqa: BLE001 - a model's fault is neither the record's nor ours
                 reported(name, "learn", error, counts)
         self._learned_late(counts)
@@ -60,7 +65,8 @@ class Team:
         """Teach a bandit what the arm that *answer* chose for *x* has earned."""
         name, verbs = self._members[0]
         try:
-            verbs.model.learn(x, reward, answer, weight)  # type: ignore[attr-defined] # a bandit
+            learn = verbs.model.learn  # type: ignore[attr-defined] # a bandit
+            self._noting(name, learn)(x, reward, answer, weight)
         except Exception as error:  # noqa: BLE001 - as above
             reported(name, "learn", error, counts)
         self._learned_late(counts)
@@ -70,6 +76,9 @@ class Team:
         """The bandit, where one chooses."""
         model = self._members[0][1].model
         return model if isinstance(model, BanditModel) else None
+
+    def _noting(self, name: str, learn: Callable[..., None]) -> Callable[..., None]:
+        return learn if self._witness is None else self._witness.noting(name, learn)
 
     def _learned_late(self, counts: Counts) -> None:
         self.step += 1

@@ -79,6 +79,16 @@ def rewarded(bootstrap: str, name: str) -> dict[str, float]:
     return {status["event_id"]: status["label"] for status in statuses if status["state"] == "joined"}
 
 
+def inspected(folder: Path, bootstrap: str, event_id: str) -> dict[str, Any]:
+    """Return what is told of the feedback on one event, whose answer is as it was published."""
+    result = w.headrace("inspect", event_id, "pipe.py", "--json", cwd=folder, bootstrap=bootstrap)
+    assert result.returncode == 0, result.stdout + result.stderr
+    (event,) = json.loads(result.stdout)["events"]
+    assert event["identical"] is True
+    (heard,) = event["labels"]
+    return dict(heard)
+
+
 def test_every_reward_is_learned_once_although_workers_are_killed(
     tmp_path: Path, bootstrap: str, name: str, start: Start
 ) -> None:
@@ -101,18 +111,21 @@ def test_every_reward_is_learned_once_although_workers_are_killed(
         worker.until_ready()
     codes = [worker.terminate() for worker in workers]
 
-    predictions = {p["id"]: p for p in facts(bootstrap, f"{name}.predictions")}
-    statuses = {s["id"]: s for s in facts(bootstrap, f"{name}.feedback.status")}
-    reports = {r["id"]: r for r in facts(bootstrap, f"{name}.metrics")}
+    predictions, statuses, reports = (
+        {fact["id"]: fact for fact in facts(bootstrap, f"{name}.{topic}")}
+        for topic in ("predictions", "feedback.status", "metrics")
+    )
     assert sorted(p["event_id"] for p in predictions.values()) == sorted(f"v{i}" for i in range(N_EVENTS))
     assert Counter(s["event_id"] for s in statuses.values() if s["state"] == "joined") == {
         f"v{i}": 1 for i in range(N_EVENTS)
     }
     assert all(0.05 <= p["probability"][p["prediction"]] <= 1.0 for p in predictions.values())
     rewards = rewarded(bootstrap, name)
-    last = [rewards[f"v{i}"] for i in range(N_EVENTS - 200, N_EVENTS)]
-    assert sum(last) / len(last) > 0.8, "chance would earn 0.5"
+    assert sum(rewards[f"v{i}"] for i in range(N_EVENTS - 200, N_EVENTS)) / 200 > 0.8, "chance would earn 0.5"
     assert max(r["policy"]["n"] for r in reports.values()) >= 400
     assert codes == [0, 0]
     verified = w.headrace("verify", "pipe.py", "--json", cwd=tmp_path, bootstrap=bootstrap)
     assert verified.returncode == 0, verified.stdout + verified.stderr
+    heard = inspected(tmp_path, bootstrap, "v17")
+    assert (heard["about"], heard["state"], heard["label"]) == ("feedback", "joined", rewards["v17"])
+    assert (heard["learned"]["same_features"], heard["learned"]["label"]) == (True, rewards["v17"])
