@@ -13,6 +13,7 @@ import msgspec
 from headrace import failpoints, fold_faults
 from headrace.dead_letters import dead_letter
 from headrace.event_time import EventClock
+from headrace.feedback_loop import FeedbackLoop
 from headrace.fold_state import Capture
 from headrace.judge import Judge
 from headrace.keyed.entry import Models
@@ -182,6 +183,11 @@ class Fold:
     def waiting(self) -> Waiting | None:
         """Events that wait for their label, where labels come later."""
         return self._memory.waiting
+
+    @property
+    def loop(self) -> FeedbackLoop | None:
+        """Answers that wait for feedback and what was said of them, where there is feedback."""
+        return None if self._memory.truth is None else self._memory.truth.loop
 
     @property
     def judge(self) -> Judge | None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple, TypeAlias
 
 from headrace.keyed.entry import Members
@@ -14,7 +14,7 @@ Given: TypeAlias = dict[str, Any]
 
 
 class Lesson(NamedTuple):
-    """What one model was taught; ``error`` says why it could not learn."""
+    """What one model was taught, a label or a reward; ``error`` says why it could not learn."""
 
     features: Given
     label: Any
@@ -49,22 +49,27 @@ class Witness:
         taught, self._taught = self._taught, {}
         return taught
 
+    def noting(self, name: str, learn: Callable[..., None]) -> Callable[..., None]:
+        """Return *learn* of the model *name*, noted."""
+
+        def noted(x: dict[Any, Any], y: Any, *more: Any) -> None:
+            if not self.looks:
+                learn(x, y, *more)
+                return
+            given = dict(x)
+            try:
+                learn(x, y, *more)
+            except Exception as error:
+                self._taught[name] = Lesson(given, y, f"{type(error).__name__}: {error}"[:500])
+                raise
+            self._taught[name] = Lesson(given, y)
+
+        return noted
+
     def _noted(self, name: str, verbs: Verbs) -> Verbs:
         def answer(x: dict[Any, Any], y: Any) -> Answer:
             if self.looks:
                 self._asked[name] = dict(x)
             return verbs.answer(x, y)
 
-        def learn(x: dict[Any, Any], y: Any) -> None:
-            if not self.looks:
-                verbs.learn(x, y)
-                return
-            given = dict(x)
-            try:
-                verbs.learn(x, y)
-            except Exception as error:
-                self._taught[name] = Lesson(given, y, f"{type(error).__name__}: {error}"[:500])
-                raise
-            self._taught[name] = Lesson(given, y)
-
-        return Verbs(answer, learn)
+        return Verbs(answer, self.noting(name, verbs.learn), verbs.model)

@@ -22,6 +22,8 @@ State: TypeAlias = (
 )
 """Of a label: it came with its event, models learn without any, or as in `schemas.labels.LabelStatus`."""
 
+About: TypeAlias = Literal["label", "feedback"]
+
 _decode_result = msgspec.json.Decoder(Prediction).decode
 _decode_letter = msgspec.json.Decoder(DeadLetter).decode
 
@@ -42,7 +44,10 @@ class Learned(msgspec.Struct, frozen=True):
 
 
 class LabelTold(msgspec.Struct, frozen=True):
-    """A label, and what became of it; ``source`` is its place in the log, ``origin`` that in its topic."""
+    """A label or feedback, and what became of it.
+
+    ``source`` is its place in the log, ``origin`` that in its topic. ``about`` says which of both it is.
+    """
 
     state: State
     label: Label | None = None
@@ -52,17 +57,19 @@ class LabelTold(msgspec.Struct, frozen=True):
     conflicts: bool = False
     reason: str | None = None
     learned: Learned | None = None
+    about: About = "label"
 
 
 class Account(msgspec.Struct, frozen=True):
     """One event.
 
-    ``source`` is its place in the log, ``origin`` that in the topic that intake took it from. ``features``
-    are what each model was asked with. ``published`` is its result, ``refolded`` what the fold answers now,
-    ``letter`` the dead letter that it gives in place of one; ``identical`` says whether all that was
-    published has the bytes of the fold. ``from_snapshot`` is the state that the fold began with, "" for the
-    log's beginning, ``None`` if there was no fold, and ``why_not`` says why. ``waits`` says that the event
-    is to be learned when its label comes. ``taken_out`` says that a decision took it out of the models since.
+    ``source`` is its place in the log, ``origin`` that in the topic that intake took it from.
+    ``features`` are what each model was asked with. ``published`` is its result, ``refolded`` what the
+    fold answers now, ``letter`` the dead letter that it gives in place of one; ``identical`` says whether
+    all that was published has the bytes of the fold. ``from_snapshot`` is the state that the fold began
+    with, "" for the log's beginning, ``None`` if there was no fold, and ``why_not`` says why. ``waits``
+    says that the event is to be learned when its label comes, ``waits_for_feedback`` the same of that.
+    ``taken_out`` says that a decision took it out of the models since.
     """
 
     source: Source
@@ -82,6 +89,7 @@ class Account(msgspec.Struct, frozen=True):
     labels: list[LabelTold]
     waits: bool
     taken_out: bool
+    waits_for_feedback: bool = False
 
 
 def accounts(found: Found, sights: Iterable[Sight]) -> list[Account]:
@@ -120,8 +128,9 @@ def _account(found: Found, at: At, values: Sequence[bytes], sights: Sequence[Sig
         next((v.began for v in found.visits if v.passage.partition == at[0] and at[1] in v.offsets), None),
         f"it was published by {published.pipeline}" if is_other and published else found.lost.get(at),
         labels,
-        pipeline.labels is not None and refolded is not None and not any(map(_is_end, labels)),
+        pipeline.labels is not None and refolded is not None and not _has_ended("label", labels),
         _is_taken_out(found, at),
+        pipeline.feedback is not None and refolded is not None and not _has_ended("feedback", labels),
     )
 
 
@@ -135,9 +144,10 @@ def _is_identical(
     return all(value == sight.result for value in values) if values else None
 
 
-def _is_end(label: LabelTold) -> bool:
-    """Return whether an event waits no more once that has become of a label."""
-    return label.state in ("in the event", "not needed", "joined", "expired", "duplicate", "corrected")
+def _has_ended(about: About, labels: Iterable[LabelTold]) -> bool:
+    """Return whether an event waits no more for what it is *about*."""
+    ends = ("in the event", "not needed", "joined", "expired", "duplicate", "corrected")
+    return any(label.about == about and label.state in ends for label in labels)
 
 
 def _is_taken_out(found: Found, at: At) -> bool:
@@ -180,6 +190,7 @@ def _labels(found: Found, at: At, sight: Sight | None, sights: Sequence[Sight]) 
                 status.conflicts,
                 status.reason,
                 None if lesson is None else _learned(lesson, sight),
+                "feedback" if "/feedback." in status.id else "label",
             )
 
 

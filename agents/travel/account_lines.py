@@ -111,11 +111,13 @@ def _refold(account: Account, pipeline: str) -> Iterator[Line]:
 
 def _labels(account: Account) -> Iterator[Line]:
     for label in account.labels:
-        yield "label", _label(label, account.source)
+        yield label.about, _label(label, account.source)
         if label.learned is not None:
             yield from _learned(label.learned)
     if account.waits:
         yield "label", "none yet: the event waits for it"
+    if account.waits_for_feedback:
+        yield "feedback", "none yet: the answer waits for it"
 
 
 def _label(told: LabelTold, event: Source) -> str:

@@ -14,6 +14,7 @@ from aiokafka import AIOKafkaConsumer, TopicPartition
 
 from agents.travel import crew, log
 from agents.travel.crew import Tell
+from headrace.feedback_loop import FEEDBACK_STATUS
 from headrace.loading import load_pipeline
 from headrace.pipeline import Pipeline
 from headrace.settings import Settings
@@ -42,7 +43,7 @@ class Stretch(msgspec.Struct, frozen=True):
 
 
 class Traces(msgspec.Struct):
-    """What was found of an event: the values of its results, its dead letters, and what labels came to."""
+    """What was found of an event: values of results, dead letters, what labels and feedback came to."""
 
     results: list[bytes] = []
     letters: list[DeadLetter] = []
@@ -57,6 +58,7 @@ async def stretches(
         predictions_topic(pipeline.name): "result",
         dead_topic(pipeline.name): "letter",
         facts_topic(pipeline.name, LABELS_STATUS): "status",
+        facts_topic(pipeline.name, FEEDBACK_STATUS): "status",
     }
     there = await partitions_by_topic(consumer)
     tps = [

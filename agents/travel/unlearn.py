@@ -122,7 +122,7 @@ def execute(asked: Asked, settings: Settings, tasks: Sequence[Task], tell: Tell)
     HeadraceError
         If the short way and the whole way come to different models.
     """
-    orders = Orders(asked.target, load_pipeline(asked.target).source.name, settings)
+    orders = Orders(asked.target, load_pipeline(asked.target).log.name, settings)
     return [_execute(orders, task, tell) for task in tasks]
 
 

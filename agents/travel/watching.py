@@ -15,6 +15,7 @@ from agents.travel.crew import Tell
 from agents.travel.past import Origin, Past
 from agents.travel.refold import Orders, Passage, Refold, opened, through
 from headrace.errors import LostRecordsError
+from headrace.feedback_loop import FEEDBACK_STATUS
 from headrace.fold import Counts, Fold, Record
 from headrace.truth import LABELS_STATUS
 from headrace.witness import Lesson, Witness
@@ -28,7 +29,7 @@ class Visit(msgspec.Struct, frozen=True):
     """A fold that leads past the records at ``offsets``.
 
     ``began`` is the snapshot it begins with, "" for the log's beginning. With ``until_ended`` it goes on
-    until each event among them has a label, or has given up.
+    until each event among them has given up.
     """
 
     passage: Passage
@@ -186,7 +187,9 @@ class Watcher:
         sight = self.sights[record.offset] = Sight(fold.partition, record.offset, fold.step)
         self._step(record)
         sight.event_s = None if fold.clock is None or not sight.result else fold.clock.event_s
-        ended = any(status.event_offset == record.offset for status in sight.statuses)
+        ended = any(
+            status.state == "expired" and status.event_offset == record.offset for status in sight.statuses
+        )
         if self._until_ended and sight.result and not ended and "" not in sight.lessons:
             self._waiting.add(record.offset)
 
@@ -208,7 +211,7 @@ class Watcher:
             sight.letter = value
 
     def _tell(self, kind: str, fact_id: str, key: bytes | None, value: bytes, record: Record) -> None:
-        if kind != LABELS_STATUS:
+        if kind not in (LABELS_STATUS, FEEDBACK_STATUS):
             return
         status, taught = _decode_status(value), self._witness.take_taught()
         place = self._at if status.event_offset is None else status.event_offset
@@ -216,7 +219,8 @@ class Watcher:
         if sight is None:
             return
         sight.statuses.append(status)
-        self._waiting.discard(place)
+        if status.state == "expired":
+            self._waiting.discard(place)
         if taught:
             sight.lessons[status.id] = self._lesson(taught)
 
