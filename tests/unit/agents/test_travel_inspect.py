@@ -13,12 +13,14 @@ import pytest
 
 from agents.project import ProjectError, only_target
 from agents.travel import find, watching
-from agents.travel.account import Account, LabelTold, Learned
+from agents.travel.account import Account, LabelTold, Learned, accounts
 from agents.travel.account_lines import letter_lines, lines
-from agents.travel.refold import Passage
-from agents.travel.watching import Sight, Visit, Watcher
+from agents.travel.inquiry import Asked, Found
+from agents.travel.refold import Orders, Passage
+from agents.travel.watching import Sight, Taught, Visit, Watcher
 from headrace import Labels, Pipeline, Topic
 from headrace.fold import Fold
+from headrace.settings import Settings
 from headrace.witness import Witness
 from schemas import Answer, DeadLetter, Fault, LabelStatus, Prediction, Source
 from tests.folding import Kept, Reading, declare, events, linear
@@ -346,6 +348,29 @@ def test_other_features_than_those_answered_with_are_cried_out() -> None:
 
     assert "learned|at offset 5, step 1 -> 2, OTHER FEATURES" in told
     assert "|  tree could not: ValueError: x" in told
+
+
+def test_a_lesson_is_told_where_the_answer_cannot_be_had_any_more() -> None:
+    status = LabelStatus("s", "x1", "joined", "t@1", Source("t.log", 0, 9), True, 4.0, 5)
+    pipeline = late()
+    found = Found(
+        pipeline,
+        Orders("t", pipeline.log.name, Settings()),
+        Asked("t", "x1"),
+        find.Traces(statuses=[status]),
+        {0: past([])},
+        {(0, 5): []},
+        [],
+        {},
+        {(0, 5): "the log begins at 7"},
+    )
+    sight = Sight(0, 9, 3, lessons={"s": Taught(9, True, 3, {"model": {"a": 1.0}}, {})})
+
+    [told] = accounts(found, [sight])
+
+    assert (told.why_not, told.refolded, told.waits) == ("the log begins at 7", None, False)
+    assert [label.learned for label in told.labels] == [Learned(9, True, 3, 4, None, {})]
+    assert "learned|at offset 9, step 3 -> 4\n" in text(told) + "\n"
 
 
 def test_a_letter_says_why_where_and_under_which_id() -> None:
