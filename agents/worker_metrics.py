@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 
 from faust.types import TP
@@ -39,6 +39,7 @@ class WorkerMetrics:
         self._chunk = metrics.chunk_duration.labels(pipeline)
         self._age = metrics.event_age.labels(pipeline)
         self._reported: dict[str, str] = {}
+        self._sources: set[TP] = set()
         self._heard: dict[str, str] = {}
         self._last_event = metrics.last_event.labels(pipeline)
 
@@ -133,6 +134,14 @@ class WorkerMetrics:
         """Take in how far a partition is behind, in records."""
         metrics.lag.labels(self._pipeline, self._topic, str(partition)).set(lag)
         metrics.recovery_remaining.labels(self._pipeline, str(partition)).set(replay)
+
+    def sources(self, lags: Mapping[TP, int]) -> None:
+        """Take in how far each partition of a source is behind, in records; there are no others."""
+        for tp in self._sources - lags.keys():
+            metrics.lag.remove(self._pipeline, tp.topic, str(tp.partition))
+        self._sources = {*lags}
+        for tp, lag in lags.items():
+            metrics.lag.labels(self._pipeline, tp.topic, str(tp.partition)).set(lag)
 
     def in_flight(self, n_records: int) -> None:
         """Take in how many records are folded whose results are not acknowledged yet."""

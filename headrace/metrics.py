@@ -60,7 +60,7 @@ event_age = Histogram(
 )
 lag = Gauge(
     "headrace_consumer_lag_events",
-    "Log end offset less the offset of the next record to fold.",
+    "End offset less that of the next record to fold, of the log, or to take in, of a source.",
     ["pipeline", "topic", "partition"],
     registry=registry,
 )
