@@ -1,0 +1,124 @@
+"""The flights' pipeline: at departure, will this flight arrive more than 15 minutes late?
+
+What is known when a flight leaves the gate is in its event. Whether it came late is told hours later, by its
+arrival; one that was cancelled or diverted is never told. The weather at its origin and its plane come from
+tables. Each carrier has scores of its own.
+
+Run it by hand with ``headrace up agents.flights.pipeline``; copy it to start one of your own.
+"""
+
+from __future__ import annotations
+
+from math import inf
+
+import msgspec
+from river import base, compose, linear_model, metrics, optim, preprocessing, tree
+
+import headrace as hr
+
+LATE_AFTER_MIN = 15
+
+DEPARTURES = "flights.departures"
+ARRIVALS = "flights.arrivals"
+WEATHER = "flights.weather"
+PLANES = "flights.planes"
+
+
+class Flight(hr.Event, omit_defaults=True):
+    """What is known when a flight leaves the gate; *late* comes from its arrival."""
+
+    at: float  # seconds since 1970: when it left; of one that never left, when it should have
+    month: int
+    day: int
+    weekday: int
+    hour: float
+    distance: float
+    carrier: str
+    origin: str
+    dest: str
+    tailnum: str | None = None
+    dep_delay: float | None = None
+    late: bool | None = None
+
+
+class Weather(msgspec.Struct, omit_defaults=True):
+    """What an airport measured, from *at* on; degrees Fahrenheit, miles an hour, inches, millibars, miles."""
+
+    origin: str
+    at: float
+    temp: float | None = None
+    dewp: float | None = None
+    humid: float | None = None
+    wind_dir: float | None = None
+    wind_speed: float | None = None
+    wind_gust: float | None = None
+    precip: float | None = None
+    pressure: float | None = None
+    visib: float | None = None
+
+
+class Plane(msgspec.Struct, omit_defaults=True):
+    """What the register says of a plane."""
+
+    tailnum: str
+    at: float
+    year: float | None = None
+    engines: float | None = None
+    seats: float | None = None
+    manufacturer: str | None = None
+    model: str | None = None
+
+
+class Arrival(msgspec.Struct):
+    """The label of the flight *event_id*, told at the moment it arrived at the gate."""
+
+    event_id: str
+    late: bool
+    at: float
+
+
+def linear() -> base.Estimator:
+    """Return a logistic regression over scaled numbers and one-hot names."""
+    numbers = compose.SelectType(int, float) | preprocessing.StandardScaler()
+    names = compose.Select("carrier", "origin", "dest") | preprocessing.OneHotEncoder(drop_zeros=True)
+    model: base.Estimator = numbers + names | linear_model.LogisticRegression(optimizer=optim.SGD(0.05))
+    return model
+
+
+def hoeffding_tree() -> base.Estimator:
+    """Return a decision tree that grows with the stream; numbers only, as names make it slow."""
+    model: base.Estimator = compose.SelectType(int, float) | tree.HoeffdingTreeClassifier()
+    return model
+
+
+LATENESS_S = 3_600.0
+"""As long as one row of weather holds: a departure told so late still meets the weather of its own hour."""
+
+WAIT_S = 86_400.0
+"""Twice the longest time from gate to gate: who has no label after a day never landed where it should."""
+
+pipeline = hr.Pipeline(
+    "flights",
+    source=hr.Topic(
+        DEPARTURES,
+        Flight,
+        key="carrier",
+        partitions=4,
+        retention_s=inf,  # Kafka counts it from the records' timestamps, and these are of 2013
+        time=hr.EventTime("at", lateness_s=LATENESS_S),
+    ),
+    labels=hr.Labels(ARRIVALS, event_id="event_id", time="at", wait_s=WAIT_S),
+    target="late",
+    lookups=[
+        hr.Lookup(hr.Topic(WEATHER, Weather, partitions=1, retention_s=inf, time="at"), key="origin"),
+        hr.Lookup(
+            hr.Topic(PLANES, Plane, partitions=1, retention_s=inf, time="at"),
+            key="tailnum",
+            fields=("year", "engines", "seats"),
+            prefix="plane_",
+        ),
+    ],
+    models={"linear": linear, "tree": hoeffding_tree},
+    combine=hr.Vote("soft"),
+    metrics=hr.Metrics(metrics.Accuracy, metrics.ROCAUC, by="carrier"),
+)
