@@ -8,9 +8,9 @@ import click
 import msgspec
 
 from agents.cli.common import json_option, print_json, stderr, stdout
-from agents.demo.flights import TOTAL
 from agents.demo.run import Demo, Options
 from agents.demo.summary import Summary
+from agents.flights.data import TOTAL
 from agents.interrupts import Interrupts
 from headrace import settings
 from headrace.errors import DifferenceError

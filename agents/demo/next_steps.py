@@ -12,10 +12,10 @@ from typing import NamedTuple
 from rich.console import Console
 from rich.text import Text
 
-from agents.demo.flights_pipeline import pipeline
+from agents.flights.pipeline import pipeline
 from streams.topics import predictions_topic
 
-TARGET = "agents.demo.flights_pipeline"
+TARGET = "agents.flights.pipeline"
 OWN_FLIGHT = (
     '{"id":"mine/1","month":3,"day":10,"weekday":6,"hour":18.5,"distance":733,'
     '"carrier":"UA","origin":"LGA","dest":"ORD","dep_delay":25}'
