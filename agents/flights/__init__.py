@@ -1,1 +1,1 @@
-"""The true problem of the flights: answered at departure, labelled at arrival, weather and planes looked up."""
+"""The flights of 2013 as they happened: answered at departure, labelled at arrival, joined with weather."""

@@ -42,7 +42,7 @@ class FlightRecord(NamedTuple):
 def records(n: int = TOTAL, where: Path | None = None) -> Iterator[FlightRecord]:
     """Yield the records of the first *n* departures, in the order of event time.
 
-    Planes come first, weather at its hour and until the last departure, arrivals hours after their departures.
+    Planes come first, weather each hour until the last departure, arrivals hours after their departures.
     At the same moment rows come before the departures that join them, and these before arrivals.
 
     Parameters

@@ -18,6 +18,7 @@ import headrace as hr
 
 LATE_AFTER_MIN = 15
 
+NAME = "flights"
 DEPARTURES = "flights.departures"
 ARRIVALS = "flights.arrivals"
 WEATHER = "flights.weather"
@@ -97,28 +98,42 @@ LATENESS_S = 3_600.0
 WAIT_S = 14 * 86_400.0
 """From gate to gate it is half a day at most. The rest is for a log in which labels lag, as after an outage."""
 
-pipeline = hr.Pipeline(
-    "flights",
-    source=hr.Topic(
-        DEPARTURES,
-        Flight,
-        key="carrier",
-        partitions=4,
-        retention_s=inf,  # Kafka counts it from the records' timestamps, and these are of 2013
-        time=hr.EventTime("at", lateness_s=LATENESS_S),
-    ),
-    labels=hr.Labels(ARRIVALS, event_id="event_id", time="at", wait_s=WAIT_S),
-    target="late",
-    lookups=[
-        hr.Lookup(hr.Topic(WEATHER, Weather, partitions=1, retention_s=inf, time="at"), key="origin"),
-        hr.Lookup(
-            hr.Topic(PLANES, Plane, partitions=1, retention_s=inf, time="at"),
-            key="tailnum",
-            fields=("year", "engines", "seats"),
-            prefix="plane_",
+PLANE_FIELDS, PLANE_PREFIX = ("year", "engines", "seats"), "plane_"
+
+
+def build(name: str) -> hr.Pipeline:
+    """Return the flights' pipeline under a *name*, with which its topics begin too."""
+    return hr.Pipeline(
+        name,
+        source=hr.Topic(
+            topic_of(DEPARTURES, name),
+            Flight,
+            key="carrier",
+            partitions=4,
+            retention_s=inf,  # Kafka counts it from the records' timestamps, and these are of 2013
+            time=hr.EventTime("at", lateness_s=LATENESS_S),
         ),
-    ],
-    models={"linear": linear, "tree": hoeffding_tree},
-    combine=hr.Vote("soft"),
-    metrics=hr.Metrics(metrics.Accuracy, metrics.ROCAUC, by="carrier"),
-)
+        labels=hr.Labels(topic_of(ARRIVALS, name), event_id="event_id", time="at", wait_s=WAIT_S),
+        target="late",
+        lookups=[
+            hr.Lookup(_table(topic_of(WEATHER, name), Weather), key="origin"),
+            hr.Lookup(
+                _table(topic_of(PLANES, name), Plane), key="tailnum", fields=PLANE_FIELDS, prefix=PLANE_PREFIX
+            ),
+        ],
+        models={"linear": linear, "tree": hoeffding_tree},
+        combine=hr.Vote("soft"),
+        metrics=hr.Metrics(metrics.Accuracy, metrics.ROCAUC, by="carrier"),
+    )
+
+
+def topic_of(topic: str, name: str) -> str:
+    """Return what a *topic* of the flights is called for a pipeline of another *name*."""
+    return name + topic.removeprefix(NAME)
+
+
+def _table(topic: str, row: type[msgspec.Struct]) -> hr.Topic:
+    return hr.Topic(topic, row, partitions=1, retention_s=inf, time="at")
+
+
+pipeline = build(NAME)
