@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import defaultdict, deque
-from collections.abc import Callable, Iterable
+from collections.abc import Awaitable, Callable, Iterable
 from typing import Any, NamedTuple
 
 from aiokafka import AIOKafkaProducer
@@ -43,7 +43,7 @@ class Feed:
         producer: AIOKafkaProducer,
         books: Books,
         pace: Pace,
-        in_log: Callable[[int], Any],
+        in_log: Callable[[int], Awaitable[None]],
     ) -> None:
         self._producer = producer
         self._books = books
@@ -117,7 +117,7 @@ class Feed:
         return self._books.results.is_predicted(held.item.flight or "") or not self._books.ledger.waiting
 
     async def _send(self, item: Item) -> asyncio.Future[Any]:
-        future = await self._producer.send(
+        future: asyncio.Future[Any] = await self._producer.send(
             item.topic, item.value, key=item.key, timestamp_ms=item.timestamp_ms
         )
         future.add_done_callback(self._books.ledger.note_refusal)

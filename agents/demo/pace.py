@@ -19,10 +19,11 @@ STEADY_PER_S = 500.0
 STEADY_LEAST_S = 40.0
 """An even stream lasts so long at the least: three kills, and what follows them."""
 
-STEADY_AHEAD = 8_000
-"""While a worker is dead its departures pile up: a quarter of a minute of them, ten days of the year.
+STEADY_AHEAD = 4_000
+"""While a worker is dead its departures pile up: eight seconds of them, which is five days of the year.
 
-More, and the departures would have waited too long when their arrivals are taken in (`pipeline.WAIT_S`).
+With more, departures would have waited for too long (`agents.flights.pipeline.WAIT_S`) when the arrivals
+after them are taken in.
 """
 
 LAST_S = 8.0

@@ -141,11 +141,8 @@ def _stretches(found: Summary) -> Iterator[tuple[str, Measured]]:
         yield "the first", found.figures["first"]
     if len(found.periods) > 1:
         for period in found.periods:
-            is_week = period.unit == "week"
-            yield (
-                f"week of {_day(period.first_day)}" if is_week else f"{period.first_day:%B}",
-                period.measured,
-            )
+            first, is_week = period.first_day, period.unit == "week"
+            yield f"week of {_day(first)}" if is_week else f"{first:%B}", period.measured
     if found.figures["last"].n < whole.n:
         yield "the last", found.figures["last"]
     yield "all", whole

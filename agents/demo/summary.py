@@ -32,7 +32,7 @@ class Measured(msgspec.Struct, frozen=True):
 
 
 class Period(msgspec.Struct, frozen=True):
-    """Figures over the flights of a week or, of a long stream, a month that landed, from its *first_day* on."""
+    """Figures over the flights that landed of a week or, in a long stream, a month."""
 
     unit: Literal["week", "month"]
     first_day: date
@@ -42,9 +42,10 @@ class Period(msgspec.Struct, frozen=True):
 class Labels(msgspec.Struct, frozen=True):
     """What became of the arrivals.
 
-    ``sent`` equals the sum of ``states``, the ends that they came to, where ``exact``. ``early`` arrivals were
-    in the log before their departure. ``expired`` flights waited until their time was over, ``pending`` ones
-    still wait: cancelled and diverted ones never arrive. ``duplicates`` are ends told twice with the same bytes.
+    ``sent`` equals the sum of ``states``, the ends that they came to, where ``exact``. ``early`` arrivals
+    were in the log before their departure. ``expired`` flights waited until their time was over, ``pending``
+    ones still wait: cancelled and diverted ones never arrive. ``duplicates`` are ends told twice with the
+    same bytes.
     """
 
     sent: int
@@ -77,11 +78,12 @@ class Summary(msgspec.Struct, frozen=True, kw_only=True):
     """The demo's result, as ``--json`` prints it.
 
     ``events`` are the ``flights`` and the broken records; they equal ``predictions`` + ``dead_letters`` where
-    ``answered_exactly``. ``exact`` says that besides every arrival came to one end. ``duplicates`` are answers that came twice with the same
-    bytes; ``wrong`` says in sentences what should not be. ``foreign`` counts departures of other programs
-    answered meanwhile, ``learned_before`` those that the topic held already. ``figures`` and ``periods`` are
-    made of the predictions and labels that the workers published; ``carriers`` are from the pipeline's own
-    metrics, the one predicted best first. ``kills`` and ``proof`` are those of ``--chaos``.
+    ``answered_exactly``; ``exact`` says that besides every arrival came to one end. ``duplicates`` are
+    answers that came twice with the same bytes; ``wrong`` says in sentences what should not be. ``foreign``
+    counts departures of other programs answered meanwhile, ``learned_before`` those that the topic held
+    already. ``figures`` and ``periods`` are made of the predictions and labels that the workers published;
+    ``carriers`` are from the pipeline's own metrics, the one predicted best first. ``kills`` and ``proof``
+    are those of ``--chaos``.
     """
 
     bootstrap: str

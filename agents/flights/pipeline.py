@@ -95,8 +95,8 @@ def hoeffding_tree() -> base.Estimator:
 LATENESS_S = 3_600.0
 """As long as one row of weather holds: a departure told so late still meets the weather of its own hour."""
 
-WAIT_S = 14 * 86_400.0
-"""From gate to gate it is half a day at most. The rest is for a log in which labels lag, as after an outage."""
+WAIT_S = 7 * 86_400.0
+"""From gate to gate it is half a day at most; the rest is for labels that lag in the log after an outage."""
 
 PLANE_FIELDS, PLANE_PREFIX = ("year", "engines", "seats"), "plane_"
 

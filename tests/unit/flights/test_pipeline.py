@@ -13,7 +13,8 @@ from agents.flights.data import FlightRecord
 from agents.flights.pipeline import ARRIVALS, DEPARTURES, WAIT_S, pipeline
 from headrace.testing import Harness
 
-N = 3_000
+N = 8_000
+"""More than a week: the first that never landed expire."""
 
 
 def fold(harness: Harness, records: list[FlightRecord]) -> None:
