@@ -133,13 +133,10 @@ def _progress(snapshot: Snapshot) -> RenderableType:
 
 def _labels(snapshot: Snapshot) -> RenderableType:
     grid = _grid()
-    came = f"{snapshot.joined:,} came{_after(snapshot.median_delay_s)}"
-    grid.add_row("labels", f"{came}; {snapshot.pending:,} flights wait for theirs")
+    delay_s = snapshot.median_delay_s
+    half = "" if delay_s is None else f", half within {delay_s / 3600:.1f} h"
+    grid.add_row("labels", f"{snapshot.joined:,} came{half}; {snapshot.pending:,} flights wait")
     return grid
-
-
-def _after(delay_s: float | None) -> str:
-    return "" if delay_s is None else f", the median {delay_s / 3600:.1f} h after departure"
 
 
 def _figures(snapshot: Snapshot) -> RenderableType:
@@ -175,7 +172,7 @@ def _carriers(snapshot: Snapshot) -> RenderableType:
 
 
 def _named(carriers: Sequence[Carrier]) -> str:
-    shown = (f"{one.name} {one.accuracy:.1%} of {one.n:,}" for one in carriers)
+    shown = (f"{one.name} {one.accuracy:.1%}" for one in carriers)
     return "   ".join(shown) or "-"
 
 
