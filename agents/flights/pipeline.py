@@ -79,9 +79,10 @@ class Arrival(msgspec.Struct):
 
 
 def linear() -> base.Estimator:
-    """Return a logistic regression over scaled numbers and one-hot names."""
+    """Return a logistic regression over scaled numbers and one-hot names, but for those of planes: too many."""
     numbers = compose.SelectType(int, float) | preprocessing.StandardScaler()
-    names = compose.Select("carrier", "origin", "dest") | preprocessing.OneHotEncoder(drop_zeros=True)
+    texts = compose.Discard("tailnum") | compose.SelectType(str)
+    names = texts | preprocessing.OneHotEncoder(drop_zeros=True)
     model: base.Estimator = numbers + names | linear_model.LogisticRegression(optimizer=optim.SGD(0.05))
     return model
 
