@@ -47,7 +47,7 @@ def command(
     delivery: str | None,
     as_json: bool,
 ) -> None:
-    """Watch two workers learn from real flights: will this one arrive late?
+    """Watch two workers answer real flights: will this one arrive late?
 
     Starts an Apache Kafka, creates topics, starts two workers, streams flights of 2013 from New York with
     broken records among them, and removes everything at its end. A Kafka that is named keeps the topics.

@@ -50,7 +50,7 @@ class Snapshot(NamedTuple):
     """The demo at one moment.
 
     ``joined`` labels came, ``pending`` flights wait for theirs. The first of ``carriers`` is predicted best.
-    ``chaos`` says, where workers are killed, how that stands.
+    ``is_done`` once all have their answers and ends. ``chaos`` says, where workers are killed, how that stands.
     """
 
     done: int
@@ -67,6 +67,7 @@ class Snapshot(NamedTuple):
     workers: Sequence[WorkerLine]
     reasons: Mapping[str, int]
     last_letter: DeadLetter | None
+    is_done: bool
     chaos: str | None = None
 
     @property

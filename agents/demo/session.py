@@ -237,6 +237,7 @@ class Session:
             workers=self.workers,
             reasons=ledger.reasons,
             last_letter=next(reversed(ledger.letters.values()), None),
+            is_done=ledger.done == self._n_departures and self._is_done(),
             chaos=None if self._chaos is None else self._chaos.status(),
         )
 

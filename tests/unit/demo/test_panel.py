@@ -41,6 +41,7 @@ def snapshot(**changes: object) -> Snapshot:
         ],
         reasons={"type": 64, "json": 26, "duplicate_key": 25, "utf8": 25, "depth": 25},
         last_letter=LETTER,
+        is_done=False,
     )
     return whole_year._replace(**changes)  # type: ignore[arg-type] # whatever a test wants
 
@@ -171,7 +172,8 @@ def test_without_a_terminal_there_is_a_line_now_and_then_and_one_at_the_end() ->
     with view:
         for elapsed_s in (0.2, 1.0, 2.1, 2.3, 3.9, 4.2):
             view.update(snapshot(elapsed_s=elapsed_s))
-        view.update(snapshot(elapsed_s=4.4, done=336_944))
+        view.update(snapshot(elapsed_s=4.3, done=336_944))
+        view.update(snapshot(elapsed_s=4.4, done=336_944, is_done=True))
         view.note("worker 1 was ended by SIGKILL")
     lines = file.getvalue().splitlines()
     assert len(lines) == 4
