@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import NamedTuple
 
+import msgspec
+
 from headrace.scores.baselines import Majority
 from headrace.scores.reports import ALL, COMBINED
 from schemas.metrics import MetricsReport, Score
@@ -22,7 +24,7 @@ class Now(NamedTuple):
     auc: float | None
 
 
-class Carrier(NamedTuple):
+class Carrier(msgspec.Struct, frozen=True):
     """Scores of all flights of a carrier so far."""
 
     name: str
