@@ -34,10 +34,10 @@ def test_a_run_with_a_kafka_of_its_own_balances_beats_the_baseline_and_leaves_no
     assert labels["early"] == 0
     assert {letters["reason"]: letters["n"] for letters in found["letters"]} == {"type": 1, "json": 1}
     assert found["figures"]["all"]["accuracy"] > found["figures"]["all"]["majority_accuracy"] + 0.05
-    assert found["figures"]["all"]["roc_auc"] > 0.7
+    assert found["figures"]["all"]["roc_auc"] > 0.75
     assert found["figures"]["all"]["n"] == labels["sent"]
     assert sum(period["measured"]["n"] for period in found["periods"]) == labels["sent"]
-    assert {"UA", "B6", "EV"} <= {carrier["name"] for carrier in found["carriers"]}
+    assert {"DL", "EV"} <= {carrier["name"] for carrier in found["carriers"]}
     assert sorted(p for share in found["workers"] for p in share["partitions"]) == [0, 1, 2, 3]
     assert found["learned_before"] == found["restarts"] == 0
     assert "exact" in running.stderr()

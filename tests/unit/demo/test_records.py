@@ -47,7 +47,9 @@ def test_a_run_shows_every_reason(items: list[Item]) -> None:
     assert reasons.total() == len(broken) == 8
 
 
-def test_what_happened_is_all_there_as_it_was_and_in_order(told: list[FlightRecord], items: list[Item]) -> None:
+def test_what_happened_is_all_there_as_it_was_and_in_order(
+    told: list[FlightRecord], items: list[Item]
+) -> None:
     whole = [item for item in items if not (item.departs and item.flight is None)]
     assert [tuple(item[:4]) for item in whole] == [tuple(record) for record in told]
 

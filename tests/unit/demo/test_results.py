@@ -19,7 +19,9 @@ def results() -> Results:
 
 
 def prediction(flight: str = FLIGHT, late: bool | None = True) -> Prediction:
-    return Prediction("x", flight, "flights@1", 0, Source("flights.log", 0, 0), late, {"true": 0.9, "false": 0.1})
+    return Prediction(
+        "x", flight, "flights@1", 0, Source("flights.log", 0, 0), late, {"true": 0.9, "false": 0.1}
+    )
 
 
 @pytest.mark.parametrize("label_first", [False, True])
