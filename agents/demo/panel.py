@@ -50,7 +50,7 @@ class Snapshot(NamedTuple):
     """The demo at one moment.
 
     ``joined`` labels came, ``pending`` flights wait for theirs. The first of ``carriers`` is predicted best.
-    ``is_done`` once all have their answers and ends. ``chaos`` says, where workers are killed, how that stands.
+    ``is_done`` once nothing is awaited. ``chaos`` says, where workers are killed, how that stands.
     """
 
     done: int

@@ -79,7 +79,7 @@ class Arrival(msgspec.Struct):
 
 
 def linear() -> base.Estimator:
-    """Return a logistic regression over scaled numbers and one-hot names, but for those of planes: too many."""
+    """Return a logistic regression over scaled numbers and one-hot names; those of planes are too many."""
     numbers = compose.SelectType(int, float) | preprocessing.StandardScaler()
     texts = compose.Discard("tailnum") | compose.SelectType(str)
     names = texts | preprocessing.OneHotEncoder(drop_zeros=True)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 from datetime import date
+from itertools import pairwise
 
 import pytest
 from rich.console import Console
@@ -161,7 +162,7 @@ def test_a_long_curve_is_thinned_and_keeps_its_newest_point(n: int) -> None:
     points = thinned(curve, 28)
     assert len(points) == n if n <= 28 else 14 <= len(points) <= 28
     assert [*points[-1:]] == curve[-1:]
-    assert {b[0] - a[0] for a, b in zip(points, points[1:], strict=False)} <= {float(-(-n // 28))}
+    assert {b[0] - a[0] for a, b in pairwise(points)} <= {float(-(-n // 28))}
 
 
 def test_without_a_terminal_there_is_a_line_now_and_then_and_one_at_the_end() -> None:
