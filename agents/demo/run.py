@@ -18,8 +18,9 @@ from rich.text import Text
 
 from agents.demo import next_steps, records, story
 from agents.demo.chaos import Chaos
+from agents.demo.preparation import create_topics
 from agents.demo.proof import prove
-from agents.demo.session import Session, create_topics
+from agents.demo.session import Session
 from agents.demo.summary import Summary, summarise
 from agents.demo.views import LINE_INTERVAL_S, View, view_on
 from agents.flights import data, files

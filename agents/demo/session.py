@@ -14,20 +14,19 @@ from agents.demo.chaos import Chaos
 from agents.demo.feed import Feed
 from agents.demo.label_book import LabelBook
 from agents.demo.ledger import Ledger
-from agents.demo.next_steps import TARGET
 from agents.demo.pace import FullSpeed, Pace, Steady
 from agents.demo.panel import Snapshot, WorkerLine
+from agents.demo.preparation import fold_rest
 from agents.demo.records import Item
 from agents.demo.recovery import Recovery
 from agents.demo.results import Results
 from agents.demo.score import Score
 from agents.demo.views import View
 from agents.flights.pipeline import pipeline
-from agents.pipeline_topics import topic_specs
 from agents.rate import Rate
 from agents.supervisor import Supervisor
 from headrace.errors import HeadraceError
-from streams import client, reading, topics
+from streams import client, reading
 
 TICK_S = 0.2
 STALL_LIMIT_S = 60.0
@@ -36,21 +35,6 @@ STALL_LIMIT_S = 60.0
 _WINDOW = str(pipeline.plan.declared.windows[0]) if pipeline.plan else ""
 
 _LOOK_INTERVAL_S = 0.05
-
-
-async def create_topics(bootstrap: str) -> int:
-    """Create the topics that are missing; return how many departures there are already.
-
-    Raises
-    ------
-    TopicError
-        If one is there with another number of partitions.
-    """
-    async with client.admin(bootstrap) as admin:
-        await topics.create(admin, topic_specs(pipeline))
-        await topics.require(admin, topic_specs(pipeline), TARGET)
-    async with client.reader(bootstrap) as consumer:
-        return sum((await reading.end_offsets(consumer, pipeline.source.name)).values())
 
 
 class Stall:
@@ -110,7 +94,7 @@ class Session:
         self._rate = Rate()
 
     async def join(self, progress: Callable[[str], None]) -> None:
-        """Return when every worker holds partitions and has replayed what was answered before.
+        """Return when every worker holds partitions, and all that was sent before is folded.
 
         Raises
         ------
@@ -118,8 +102,8 @@ class Session:
             If nothing changes for `STALL_LIMIT_S`.
         """
         stall = Stall()
-        async with _beside(self._recovery.watch()) as asking:
-            while not self._is_ready():
+        async with _beside(self._recovery.watch(), fold_rest(self._bootstrap)) as tasks:
+            while not (self._is_ready() and tasks[1].done()):
                 now = time.monotonic()
                 self._supervisor.check(now)
                 to_go = dict(self._recovery.remaining)
@@ -127,7 +111,7 @@ class Session:
                     raise self._failure("the workers did not get ready")
                 if n := sum(to_go.values()):
                     progress(f"the workers replay what they answered before: {n:,} to go")
-                await _pause(asking)
+                await _pause(tasks)
 
     def _is_ready(self) -> bool:
         return all(

@@ -16,10 +16,10 @@ from agents.demo.feed import Feed
 from agents.demo.label_book import LabelBook
 from agents.demo.ledger import Ledger
 from agents.demo.pace import FullSpeed
+from agents.demo.preparation import create_topics
 from agents.demo.records import Item
 from agents.demo.results import Results
 from agents.demo.score import Score
-from agents.demo.session import create_topics
 from agents.flights import data
 from agents.flights.pipeline import ARRIVALS, PLANES
 from schemas import Prediction, Source
