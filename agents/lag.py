@@ -1,4 +1,4 @@
-"""How far a worker is behind its log, measured against the brokers, and whether any of them answers."""
+"""How far a worker is behind its log and its sources, by the brokers, and whether any of them answers."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ class LagWatch:
     Attributes
     ----------
     lags
-        Records that wait, by partition.
+        Records that wait, by partition of the log and of the sources.
     contact_at
         When a broker answered last, by the monotonic clock.
     replay
@@ -44,14 +44,19 @@ class LagWatch:
     """
 
     def __init__(self, metrics: WorkerMetrics, silence_limit_s: float) -> None:
-        self.lags: dict[int, int] = {}
+        self.lags: dict[TP, int] = {}
         self.contact_at = time.monotonic()
         self.replay = ReplayProgress()
         self._metrics = metrics
         self._silence_limit_s = silence_limit_s
 
-    async def watch(self, app: HeadraceApp, owned: Callable[[], dict[TP, Partition]]) -> None:
-        """Watch the partitions that *owned* returns, for ever.
+    async def watch(
+        self,
+        app: HeadraceApp,
+        owned: Callable[[], dict[TP, Partition]],
+        taken_in: Callable[[], dict[TP, int]],
+    ) -> None:
+        """Watch the partitions that *owned* returns, and of the sources those in *taken_in*, for ever.
 
         Raises
         ------
@@ -61,7 +66,7 @@ class LagWatch:
         while True:
             await asyncio.sleep(INTERVAL_S)
             try:
-                await self._measure(app, owned())
+                await self._measure(app, owned(), taken_in())
                 self.contact_at = time.monotonic()
             except (KafkaError, TimeoutError) as error:
                 self._silent(error)
@@ -76,17 +81,17 @@ class LagWatch:
                 fix="the worker stops so that a supervisor can start it again",
             ) from error
 
-    async def _measure(self, app: Any, owned: dict[TP, Partition]) -> None:
+    async def _measure(self, app: Any, owned: dict[TP, Partition], taken_in: dict[TP, int]) -> None:
         async with asyncio.timeout(ANSWER_WITHIN_S):
-            if not owned:  # nothing to measure, but is anybody there?
+            if not owned and not taken_in:  # nothing to measure, but is anybody there?
                 self.lags = {}
                 await partitions_by_topic(raw_producer(app))
                 return
             positions = {tp: partition.processor.next_offset for tp, partition in owned.items()}
-            lags = await waiting.lags(app, positions)
+            self.lags = await waiting.lags(app, positions | taken_in)
         self._metrics.in_flight(sum(partition.in_flight for partition in owned.values()))
         remaining = {tp.partition: partition.to_replay for tp, partition in owned.items()}
         self.replay.update(time.monotonic(), remaining)
-        self.lags = {tp.partition: lag for tp, lag in lags.items()}
-        for tp, lag in lags.items():
-            self._metrics.partition(tp.partition, lag=lag, replay=remaining[tp.partition])
+        for tp in owned:
+            self._metrics.partition(tp.partition, lag=self.lags[tp], replay=remaining[tp.partition])
+        self._metrics.sources({tp: self.lags[tp] for tp in taken_in})

@@ -23,7 +23,7 @@ _TEMPLATES = files("agents") / "templates"
 
 
 class ProjectError(HeadraceError):
-    """A project cannot be made under this name, or here."""
+    """A project cannot be made under this name, or here, or it is not clear what is meant of it."""
 
     exit_code = 2
 
@@ -73,6 +73,24 @@ def check_name(name: str) -> None:
 def module_name(name: str) -> str:
     """Return the name of the pipeline's module in the project *name*."""
     return name.replace("-", "_")
+
+
+def only_target(folder: Path) -> str:
+    """Return the target of the only pipeline of the project in *folder*.
+
+    Raises
+    ------
+    ProjectError
+        If there is none, or more than one.
+    """
+    found = sorted(f"pipelines.{path.stem}" for path in folder.glob("pipelines/[!_]*.py"))
+    if len(found) != 1:
+        raise ProjectError(
+            "it is not clear which pipeline is meant",
+            why=f"the folder pipelines has {', '.join(found) or 'none'}",
+            fix="name the TARGET: a module (pipelines.fraud) or a file (pipelines/fraud.py)",
+        )
+    return found[0]
 
 
 def contents(name: str, template: str) -> dict[str, str]:

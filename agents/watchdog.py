@@ -20,6 +20,7 @@ from types import MappingProxyType
 from typing import Literal, NamedTuple, NoReturn
 
 import structlog
+from faust.types import TP
 
 log = structlog.get_logger(__name__)
 
@@ -40,19 +41,19 @@ _REASONS: Mapping[Doing, str] = {
     "rebalance": "a rebalance did not end within {:.0f} s",
 }
 
-_PARTITION_STUCK = "records wait in partition {}, and none was processed for {:.0f} s"
+_PARTITION_STUCK = "records wait in partition {} of {}, and none was processed for {:.0f} s"
 
 
 class Facts(NamedTuple):
     """What a worker is about, and something that changes whenever it gets further with it.
 
-    ``behind`` holds the next offset of each partition that has records waiting: each has to get further, for
-    a busy worker may have one that does not.
+    ``behind`` holds the next offset of each partition, of the log or of a source, that has records waiting:
+    each has to get further, for a busy worker may have one that does not.
     """
 
     doing: Doing
     progress: Hashable = None
-    behind: Mapping[int, int] = MappingProxyType({})
+    behind: Mapping[TP, int] = MappingProxyType({})
 
 
 NOTHING = Facts("nothing")
@@ -71,37 +72,37 @@ class ProgressWatch:
         self._limit_s = limit_s
         self._facts = NOTHING
         self._since = float("inf")
-        self._behind: dict[int, tuple[int, float]] = {}  # offset, and since when
+        self._behind: dict[TP, tuple[int, float]] = {}  # offset, and since when
 
     def update(self, now: float, facts: Facts) -> str | None:
         """Take in what is the case at *now*; return why the process should end, ``None`` if it should not."""
         if facts != self._facts or facts.doing == "nothing":
             self._facts, self._since = facts, now
+        if (stuck := self._stuck_partition(now, facts.behind)) is not None:  # it names the place
+            return stuck
         stuck_s = now - self._since
-        if stuck_s >= self._limit_s:
-            return _REASONS[facts.doing].format(stuck_s)
-        return self._stuck_partition(now, facts.behind)
+        return _REASONS[facts.doing].format(stuck_s) if stuck_s >= self._limit_s else None
 
-    def _stuck_partition(self, now: float, behind: Mapping[int, int]) -> str | None:
+    def _stuck_partition(self, now: float, behind: Mapping[TP, int]) -> str | None:
         before = self._behind
         self._behind = {
-            partition: before[partition] if before.get(partition, (-1, 0.0))[0] == offset else (offset, now)
-            for partition, offset in behind.items()
+            tp: before[tp] if before.get(tp, (-1, 0.0))[0] == offset else (offset, now)
+            for tp, offset in behind.items()
         }
-        for partition, (_, since) in self._behind.items():
+        for tp, (_, since) in self._behind.items():
             if now - since >= self._limit_s:
-                return _PARTITION_STUCK.format(partition, now - since)
+                return _PARTITION_STUCK.format(tp.partition, tp.topic, now - since)
         return None
 
 
 def facts(
     state: str,
     *,
-    positions: Mapping[int, int],
-    lags: Mapping[int, int],
+    positions: Mapping[TP, int],
+    taken_in: Mapping[TP, int],
+    lags: Mapping[TP, int],
     is_replaying: bool,
-    contact_at: float,
-    now: float | None = None,
+    silent_s: float,
 ) -> Facts:
     """Return what a worker in *state* is about.
 
@@ -110,16 +111,18 @@ def facts(
     Parameters
     ----------
     positions
-        The next offset of each partition.
+        The next offset of each partition of the log.
+    taken_in
+        That of each partition of a source. It says nothing of a recovery, beside which intake goes on.
     lags
         Records of each partition that could be processed.
-    contact_at, now
-        When a broker last answered, and the time, by ``time.monotonic``.
+    silent_s
+        Since a broker last answered.
     """
     progress = tuple(sorted(positions.items()))
     if state == "joining the group":  # brokers are not asked yet whether they are there
         return Facts("rebalance", progress)
-    if (time.monotonic() if now is None else now) - contact_at > SILENT_S:
+    if silent_s > SILENT_S:
         return NOTHING
     if state == "rebalancing":
         return Facts("rebalance", progress)
@@ -127,10 +130,9 @@ def facts(
         return NOTHING
     if is_replaying:
         return Facts("recovery", progress)
-    behind = {
-        partition: positions[partition] for partition, lag in lags.items() if lag and partition in positions
-    }
-    return Facts("work", progress, behind) if behind else NOTHING
+    everything = {**positions, **taken_in}
+    behind = {tp: everything[tp] for tp, lag in lags.items() if lag and tp in everything}
+    return Facts("work", tuple(sorted(everything.items())), behind) if behind else NOTHING
 
 
 class Watchdog:

@@ -120,10 +120,11 @@ class Worker:
         owned = self._partitions.items() if self._app and self._app.partitions else []
         return watchdog.facts(
             self._state,
-            positions={tp.partition: partition.processor.next_offset for tp, partition in owned},
+            positions={tp: partition.processor.next_offset for tp, partition in owned},
+            taken_in=self._taken_in(),
             lags=self._lag.lags,
             is_replaying=any(partition.is_replaying for _, partition in owned),
-            contact_at=self._lag.contact_at,
+            silent_s=time.monotonic() - self._lag.contact_at,
         )
 
     @property
@@ -181,7 +182,7 @@ class Worker:
         watchers = [
             rounds.commit(self._owners, self.settings, self.target),
             rounds.write_down(self._partitions),
-            self._lag.watch(app, self._running),
+            self._lag.watch(app, self._running, self._taken_in),
             self._watch_app(app),
         ]
         watchers += beside
@@ -257,6 +258,10 @@ class Worker:
     def _running(self) -> dict[TP, Partition]:
         """Return the partitions that are worked on now."""
         return dict(self._partitions.items()) if self._state == "running" else {}
+
+    def _taken_in(self) -> dict[TP, int]:
+        intake = None if self._app is None else self._app.intake
+        return {} if intake is None or self._state != "running" else intake.positions()
 
     async def _watch_app(self, app: HeadraceApp) -> None:
         while not (app.should_stop or app.crashed or self._fault):  # noqa: ASYNC110 - no event for all

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 
 from faust.types import TP
@@ -11,11 +11,12 @@ from faust.types import TP
 from headrace import metrics
 from headrace.alerts.signals import DRIFT_ALARMS, LABEL_DELAY, LABELS_MISSING
 from headrace.event_time import EventClock
+from headrace.feedback_loop import FeedbackLoop, rewards
 from headrace.fold import Counts, Fold, Record
 from headrace.intake import InletCounts
 from headrace.judge import Judge
 from headrace.labels.waiting import Waiting
-from headrace.scores.reports import gauges
+from headrace.scores.reports import COMBINED, gauges
 
 _SIGNALS = {
     LABELS_MISSING: metrics.labels_missing,
@@ -38,6 +39,8 @@ class WorkerMetrics:
         self._chunk = metrics.chunk_duration.labels(pipeline)
         self._age = metrics.event_age.labels(pipeline)
         self._reported: dict[str, str] = {}
+        self._sources: set[TP] = set()
+        self._heard: dict[str, str] = {}
         self._last_event = metrics.last_event.labels(pipeline)
 
     def chunk(
@@ -62,6 +65,8 @@ class WorkerMetrics:
             self._event_time(fold.clock, str(fold.partition))
         if fold.waiting is not None:
             self._labels(fold.waiting, str(fold.partition))
+        if fold.loop is not None:
+            self._feedback(fold.loop, str(fold.partition))
         if fold.judge is not None:
             self._scores(fold.judge, str(fold.partition))
         for (model, verb), n in counts.failures.items():
@@ -111,10 +116,32 @@ class WorkerMetrics:
             if (delay_s := waiting.delay_s(q)) is not None:
                 metrics.label_delay.labels(self._pipeline, partition, str(q)).set(delay_s)
 
+    def _feedback(self, loop: FeedbackLoop, partition: str) -> None:
+        for state, n in loop.waiting.counts.items():
+            metrics.feedback.labels(self._pipeline, partition, state).set(n)
+        metrics.feedback_pending.labels(self._pipeline, partition).set(loop.waiting.pending)
+        report = loop.report
+        if report is None or self._heard.get(partition) == report.id:
+            return
+        self._heard[partition] = report.id
+        for policy, value in rewards(report):
+            metrics.reward.labels(self._pipeline, partition, policy).set(value)
+        for model, mean in (report.ratings or {}).items():
+            if mean.mean is not None:
+                metrics.rating.labels(self._pipeline, partition, model or COMBINED).set(mean.mean)
+
     def partition(self, partition: int, *, lag: int, replay: int) -> None:
         """Take in how far a partition is behind, in records."""
         metrics.lag.labels(self._pipeline, self._topic, str(partition)).set(lag)
         metrics.recovery_remaining.labels(self._pipeline, str(partition)).set(replay)
+
+    def sources(self, lags: Mapping[TP, int]) -> None:
+        """Take in how far each partition of a source is behind, in records; there are no others."""
+        for tp in self._sources - lags.keys():
+            metrics.lag.remove(self._pipeline, tp.topic, str(tp.partition))
+        self._sources = {*lags}
+        for tp, lag in lags.items():
+            metrics.lag.labels(self._pipeline, tp.topic, str(tp.partition)).set(lag)
 
     def in_flight(self, n_records: int) -> None:
         """Take in how many records are folded whose results are not acknowledged yet."""

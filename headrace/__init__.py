@@ -13,6 +13,9 @@ if TYPE_CHECKING:
     from headrace.features.lookup import Lookup
     from headrace.features.window import Window
     from headrace.feedback.asking import AskFor
+    from headrace.feedback.bandit import Bandit
+    from headrace.feedback.declaration import Feedback
+    from headrace.feedback.policies import EpsilonGreedy, LinUCB, Thompson
     from headrace.labels.declaration import Labels
     from headrace.models.combine import First, Mean, Vote
     from headrace.pipeline import Pipeline, Topic
@@ -24,18 +27,23 @@ __version__ = "0.1.0"
 __all__ = [
     "Alert",
     "AskFor",
+    "Bandit",
     "DeclarationError",
     "Drift",
+    "EpsilonGreedy",
     "Event",
     "EventTime",
+    "Feedback",
     "First",
     "HeadraceError",
     "Labels",
     "Limits",
+    "LinUCB",
     "Lookup",
     "Mean",
     "Metrics",
     "Pipeline",
+    "Thompson",
     "Topic",
     "Vote",
     "Window",
@@ -45,6 +53,11 @@ __all__ = [
 _HOME = {
     "Alert": "headrace.alerts.rules",
     "AskFor": "headrace.feedback.asking",
+    "Bandit": "headrace.feedback.bandit",
+    "EpsilonGreedy": "headrace.feedback.policies",
+    "Feedback": "headrace.feedback.declaration",
+    "LinUCB": "headrace.feedback.policies",
+    "Thompson": "headrace.feedback.policies",
     "DeclarationError": "headrace.errors",
     "Drift": "headrace.drift.declaration",
     "HeadraceError": "headrace.errors",

@@ -13,6 +13,7 @@ import msgspec
 from headrace import failpoints, fold_faults
 from headrace.dead_letters import dead_letter
 from headrace.event_time import EventClock
+from headrace.feedback_loop import FeedbackLoop
 from headrace.fold_state import Capture
 from headrace.judge import Judge
 from headrace.keyed.entry import Models
@@ -22,6 +23,7 @@ from headrace.merged_log import LoggedEvent, MergedLog
 from headrace.pipeline import Pipeline
 from headrace.record import Counts, Emit, Record, Tell
 from headrace.snapshots.allowed import Allowed
+from headrace.witness import Witness
 from schemas import Prediction, Refusal, Source, result_id
 
 STEP = "predict"
@@ -43,6 +45,8 @@ class Fold:
         The log partition this fold belongs to.
     allowed
         Classes that models by key may be made of when they are restored; by default river's only.
+    witness
+        Notes what each model is asked and taught; `None`: nobody looks.
 
     Attributes
     ----------
@@ -57,12 +61,13 @@ class Fold:
         partition: int,
         *,
         allowed: Allowed | None = None,
+        witness: Witness | None = None,
     ) -> None:
         self.pipeline = pipeline
         self.topic = topic
         self.partition = partition
         self._next_offset = 0
-        self._memory = Memory(pipeline, topic, partition, allowed)
+        self._memory = Memory(pipeline, topic, partition, allowed, witness)
         self._parse = failpoints.wrapped("after_decode", pipeline.decoder().parse, after=True)
         self._id_prefix = fold_faults.id_prefix(
             result_id(pipeline.name, Source(topic, partition, 0), "")[:-2]
@@ -178,6 +183,11 @@ class Fold:
     def waiting(self) -> Waiting | None:
         """Events that wait for their label, where labels come later."""
         return self._memory.waiting
+
+    @property
+    def loop(self) -> FeedbackLoop | None:
+        """Answers that wait for feedback and what was said of them, where there is feedback."""
+        return None if self._memory.truth is None else self._memory.truth.loop
 
     @property
     def judge(self) -> Judge | None:

@@ -9,6 +9,7 @@ from headrace import fold_faults
 from headrace.drift import Guard, guards_of, watch_of
 from headrace.errors import SnapshotError
 from headrace.feedback.asking import Asker
+from headrace.feedback_loop import FeedbackLoop
 from headrace.fold_state import Capture, Part, WholeCapture, checked_models, require_parts, whole_state
 from headrace.joint_capture import Inner, JointCapture, parted
 from headrace.judge import Judge
@@ -26,6 +27,7 @@ from headrace.snapshots.allowed import Allowed
 from headrace.snapshots.capture import begin
 from headrace.team import Team
 from headrace.truth import Observers, Truth
+from headrace.witness import Witness
 from schemas.log import DELETED, LogRecord
 
 
@@ -40,6 +42,8 @@ class Memory:
         Of the log.
     allowed
         Classes that snapshots may hold besides river's.
+    witness
+        Notes what each model is asked and taught, if somebody looks.
 
     Attributes
     ----------
@@ -54,33 +58,49 @@ class Memory:
         the pipeline needs it.
     """
 
-    def __init__(self, pipeline: Pipeline, topic: str, partition: int, allowed: Allowed | None) -> None:
+    def __init__(
+        self,
+        pipeline: Pipeline,
+        topic: str,
+        partition: int,
+        allowed: Allowed | None,
+        witness: Witness | None = None,
+    ) -> None:
         self._pipeline = pipeline
         self._allowed = allowed or Allowed()
+        self._witness = witness
         self.models = fold_faults.seeded_as_asked(pipeline.fresh_models())
         self._guards = _guards_in(self.models)
-        self._bindings = {name: binding_of(model, pipeline.task) for name, model in self.models.items()}
+        self._bindings = {
+            name: binding_of(model, pipeline.task, partition) for name, model in self.models.items()
+        }
         is_supervised = any(needs_label(model) for model in self.models.values())
-        self.team = Team(pipeline.combine, is_supervised=is_supervised)
+        self.team = Team(pipeline.combine, is_supervised=is_supervised, witness=witness)
         self.team.select(self._bound(self.models))
         self.keyed = self._new_keyed() if pipeline.scope == "key" else None
         self.reader = pipeline.reader()
         self.waiting = None if pipeline.labels is None else Waiting(pipeline.labels)
+        self._waits: dict[str, Waiting] = {} if self.waiting is None else {"labels": self.waiting}
         self.truth = self._new_truth((pipeline.name, pipeline.label, topic, partition))
-        takers: dict[str, Take] = {} if self.truth is None else {"label": self.truth.label}
+        takers: dict[str, Take] = {}
+        if self.truth is not None:
+            takers = {"label": self.truth.label, "feedback": self.truth.remark}
         takers |= {f"lookup:{lookup.topic.name}": self._update for lookup in pipeline.lookups}
         self.merged = MergedLog(takers) if pipeline.log_sources else None
         parts: dict[str, Part | None] = {"reader": self.reader, "sources": self.merged}
         if self.truth is not None:
             truth = self.truth
             parts |= {"judge": truth.judge, "asker": truth.asker, "drift": truth.sentinel}
+            if truth.loop is not None:
+                parts["feedback"] = truth.loop
+                self._waits["feedback"] = truth.loop.waiting
         self._parts: dict[str, Part] = {name: part for name, part in parts.items() if part is not None}
         self._expected_s: dict[str, float] = {}
 
     @property
     def reach(self) -> int:
         """How many snapshots a restore may need."""
-        return 1 if self.keyed is None and self.waiting is None else GROUPS + 1
+        return 1 if self.keyed is None and not self._waits else GROUPS + 1
 
     def digest(self) -> str:
         """Return a fingerprint of what the results to come depend on."""
@@ -89,8 +109,7 @@ class Memory:
         else:
             found = [(name, digest(model)) for name, model in self.models.items()]
         found += [(name, digest(part.state())) for name, part in self._parts.items()]
-        if self.waiting is not None:
-            found.append(("labels", self.waiting.digest()))
+        found += [(name, waiting.digest()) for name, waiting in self._waits.items()]
         return digest([self.team.step, *found])
 
     def capture(self, next_offset: int, *, whole: bool, at_once: bool) -> Capture:
@@ -113,8 +132,8 @@ class Memory:
             main = self.keyed.capture(next_offset, step, whole=whole)
             if parts:
                 others["parts"] = begun("parts", parts)
-        if self.waiting is not None:
-            others["labels"] = self.waiting.capture(next_offset, step, whole=whole)
+        for name, waiting in self._waits.items():
+            others[name] = waiting.capture(next_offset, step, whole=whole)
         return JointCapture(main, others) if others else main
 
     def restore(self, next_offset: int, states: Sequence[Any]) -> None:
@@ -141,12 +160,13 @@ class Memory:
         """Replace the models, or raise and leave them; return the step of the snapshot."""
         if not states:
             raise SnapshotError("state", "there is no snapshot to take models from")
-        labels: list[bytes] = []
+        waits: dict[str, list[bytes]] = {}
         parts: Any = None
-        if self.waiting is not None or (self.keyed is not None and self._parts):
+        if self._waits or (self.keyed is not None and self._parts):
             joint = parted(states)
             bodies = joint["main"] if self.keyed is not None else joint["main"][-1:]
-            states, labels = self._opened(bodies), joint.get("labels", [])
+            states = self._opened(bodies)
+            waits = {name: joint.get(name, []) for name in self._waits}
             parts = self._opened(joint["parts"][-1:])[0] if "parts" in joint else None
         if self.keyed is not None:
             return self._take_over_keyed(states, parts or {}, next_offset, goes_on=goes_on)
@@ -154,8 +174,8 @@ class Memory:
         require_parts(state.parts, self._parts)
         members = self._bound(state.models)
         if goes_on:
-            if self.waiting is not None:
-                self.waiting.restore(self._opened(labels), next_offset)
+            for name, waiting in self._waits.items():
+                waiting.restore(self._opened(waits[name]), next_offset)
             self._restore_parts(state.parts)
         self.team.select(members)
         self.models = state.models
@@ -196,7 +216,15 @@ class Memory:
 
     def _bound(self, models: Models) -> Members:
         members = [(name, bind(models[name])) for name, bind in self._bindings.items()]
-        return fold_faults.with_faults(members)
+        members = fold_faults.with_faults(members)
+        return members if self._witness is None else self._witness.beside(members)
+
+    def _new_loop(self, place: tuple[str, str, str, int]) -> FeedbackLoop | None:
+        pipeline, reading = self._pipeline, self._pipeline.remark_reader()
+        if pipeline.feedback is None or pipeline.feedback_waits is None or reading is None:
+            return None
+        waiting = Waiting(pipeline.feedback_waits)
+        return FeedbackLoop(pipeline.feedback, waiting, reading, self.team, self.models, place)
 
     def _new_truth(self, place: tuple[str, str, str, int]) -> Truth | None:
         pipeline, judge = self._pipeline, None
@@ -207,12 +235,15 @@ class Memory:
         if pipeline.drift is not None:
             only = next(iter(self.models)) if len(self.models) == 1 else None
             sentinel = Sentinel(watch_of(pipeline.drift, self.models), lambda: self._guards, only, place)
-        observers = Observers(judge, asker, sentinel)
-        if not any(observers) and self.waiting is None:
+        observers = Observers(judge, asker, sentinel, self._new_loop(place))
+        if observers == _NOBODY and self.waiting is None:
             return None
         clock, reader = None if self.reader is None else self.reader.clock, pipeline.label_reader()
         late = None if reader is None or self.waiting is None else (self.waiting, reader)
         return Truth(late, observers, self.team, clock, place)
+
+
+_NOBODY = Observers(None, None, None, None)
 
 
 def _guards_in(models: Models) -> list[Guard]:

@@ -60,7 +60,7 @@ event_age = Histogram(
 )
 lag = Gauge(
     "headrace_consumer_lag_events",
-    "Log end offset less the offset of the next record to fold.",
+    "End offset less that of the next record to fold, of the log, or to take in, of a source.",
     ["pipeline", "topic", "partition"],
     registry=registry,
 )
@@ -196,6 +196,31 @@ label_delay = Gauge(
     "headrace_label_delay_seconds",
     "Event time from an event to its label, by quantile, since the log began.",
     ["pipeline", "partition", "quantile"],
+    registry=registry,
+)
+feedback = Gauge(
+    "headrace_feedback",
+    "Feedback and answers by the state they came to, since the log began; with feedback declared only.",
+    ["pipeline", "partition", "state"],
+    registry=registry,
+)
+feedback_pending = Gauge(
+    "headrace_feedback_pending_events",
+    "Answers that wait for feedback.",
+    ["pipeline", "partition"],
+    registry=registry,
+)
+reward = Gauge(
+    "headrace_reward_mean",
+    "Mean reward of the policy that is followed, (logged), and of others, estimated from it: of each "
+    "arm alone, and of always the best arm, (greedy); with a bandit only.",
+    ["pipeline", "partition", "policy"],
+    registry=registry,
+)
+rating = Gauge(
+    "headrace_rating_mean",
+    "Mean rating of the answers, and of each model's, as last reported.",
+    ["pipeline", "partition", "model"],
     registry=registry,
 )
 taken_in = Counter(

@@ -12,7 +12,8 @@ from headrace.alerts.rules import Alert, Known
 from headrace.drift import Drifts
 from headrace.errors import DeclarationError
 from headrace.feedback.asking import AskFor
-from headrace.feedback.fit import check_ask
+from headrace.feedback.declaration import Feedback
+from headrace.feedback.fit import check_ask, check_feedback
 from headrace.labels.declaration import Labels, check_labels
 from headrace.models.verbs import Task, gives_probabilities
 from headrace.scores.plan import Plan, checked_metrics
@@ -152,6 +153,36 @@ def checked_drift(drift: Drifts | None, scope: Scope) -> Drifts | None:
             fix="scope='partition', or leave drift out",
         )
     return drift
+
+
+def checked_feedback(
+    feedback: Any, target: str | None, kinds: set[type], task: Task, scope: Scope
+) -> Labels | None:
+    """Return how answers wait for *feedback*, which is like waiting for a label; ``None`` without any."""
+    if feedback is None:
+        return None
+    if scope == "key":
+        raise DeclarationError(
+            "feedback",
+            "models by key learn from labels in the event",
+            why="feedback that comes later would change which key gives way",
+            fix="scope='partition', or leave feedback out",
+        )
+    if task != "bandit":
+        check_feedback(feedback, task, target=target)
+    given: Feedback = feedback
+    waits = Labels(
+        given.topic,
+        given.event_id,
+        given.value,
+        None if given.kind == "correction" else float,
+        wait_s=given.wait_s,
+        expire="drop" if given.silence is None else float(given.silence),
+        corrections="relearn" if given.kind == "correction" else "ignore",
+        max_waiting=given.max_waiting,
+        max_bytes=given.max_bytes,
+    )
+    return check_labels(waits, target, kinds, task) if given.kind == "correction" else waits
 
 
 def checked_ask(ask: Any, task: Task, samples: Mapping[str, base.Estimator]) -> AskFor | None:

@@ -17,6 +17,9 @@ from headrace.features.checks import check_features
 from headrace.features.lookup import Lookup
 from headrace.features.lookup_checks import check_lookups
 from headrace.feedback.asking import AskFor
+from headrace.feedback.bandit import Bandit
+from headrace.feedback.declaration import Feedback
+from headrace.feedback.fit import check_bandit
 from headrace.intake.source import LogSource, check_sources, lookup_sources
 from headrace.labels.declaration import Labels
 from headrace.labels.reading import LabelReader
@@ -28,8 +31,16 @@ from headrace.models.verbs import Task
 from headrace.options import MAX_KEYS, Scope
 from headrace.reader import Reader
 from headrace.scores.declaration import Declared, Metrics
-from headrace.topic import Topic, check_fields, check_source, checked_features, checked_name, label_types
+from headrace.topic import (
+    Topic,
+    check_fields,
+    checked_features,
+    checked_name,
+    checked_sources,
+    label_types,
+)
 from schemas import EventDecoder, Limits
+from schemas.remarks import RemarkDecoder
 
 __all__ = ["ModelFactory", "Pipeline", "Scope", "Topic"]
 
@@ -44,14 +55,19 @@ class Pipeline:
     version
         Counts up when the models change.
     source
-        The topic of events; it is the log that the models fold.
+        The topic of events; it is the log that the models fold. Or several topics of one event type, which
+        are merged into ``<name>.log``, with as many partitions as the largest.
     models
-        One factory, or several by name. A factory takes nothing and gives a fresh, seeded river model.
+        One factory, several by name, or a `Bandit`. A factory takes nothing and gives a fresh, seeded river
+        model.
     target
         Field of the event that holds the label. An event without it is predicted, not learned.
         Anomaly detectors and clusterers need none.
     labels
         Topic of labels that come later. The events and their labels are merged into ``<name>.log``.
+    feedback
+        Topic of what is said of answers already given: rewards of a bandit, ratings, corrections. It is
+        merged into the log as labels are, and measured on ``<name>.metrics``.
     key
         Field of the event that becomes the key in the log, if the topic is not keyed as the models need.
     combine
@@ -95,11 +111,12 @@ class Pipeline:
         self,
         name: str,
         *,
-        source: Topic,
-        models: ModelFactory | Mapping[str, ModelFactory],
+        source: Topic | Sequence[Topic],
+        models: ModelFactory | Mapping[str, ModelFactory] | Bandit,
         version: int = 1,
         target: str | None = None,
         labels: Labels | None = None,
+        feedback: Feedback | None = None,
         key: str | None = None,
         combine: Combine | None = None,
         features: Sequence[str] | None = None,
@@ -117,8 +134,8 @@ class Pipeline:
         self.version = options.checked_version(version)
         self.scope = options.checked_scope(scope)
         self.max_keys = options.checked_max_keys(max_keys, scope)
-        check_source(source)
-        self.source = source
+        self.sources = checked_sources(source)
+        self.source = source = self.sources[0]
         self.target = target
         self.features = checked_features(features)
         check_fields(source, target, self.features)
@@ -127,16 +144,16 @@ class Pipeline:
         self.decoder()
         self.lookups = check_lookups(lookups, source.event_type, self.features, target)
         self.transform = checks.checked_transform(transform)
-        self.models = checks.named_factories(models)
-        samples = checks.sample_models(self.models)
+        others = {"target": target, "labels": labels, "combine": combine, "ask": ask, "drift": drift}
+        check_bandit(models, feedback, **others, metrics=metrics, alerts=alerts)
         self.drift = options.checked_drift(drift, scope)
-        self.models = guarded_factories(self.models, samples, drift)
-        self.tasks = checks.tasks_of(samples)
-        self.task: Task = next(iter(self.tasks.values()))
+        samples = self._take_models(models)
         kinds = set() if target is None else label_types(source, target)
         check_features(self, samples)
         checks.check_target(samples, self.task, target, kinds)
         self.labels = options.checked_labels(labels, target, kinds, self.task, scope)
+        self.feedback = feedback
+        self.feedback_waits = options.checked_feedback(feedback, target, kinds, self.task, scope)
         self.plan = options.planned(metrics, target, self.task, kinds, samples)
         self.alerts = options.checked_alerts(alerts, self.plan, tuple(self.models))
         self.ask = options.checked_ask(ask, self.task, samples)
@@ -151,12 +168,17 @@ class Pipeline:
     @property
     def log_sources(self) -> list[LogSource]:
         """The topics that intake merges into the log; none if the source is the log."""
-        if self.labels is None and not self.lookups and self.key == self.source.key:
+        others = bool(self.lookups) or self.labels is not None or self.feedback is not None
+        if not others and len(self.sources) == 1 and self.key == self.source.key:
             return []
         time = None if self.source.event_time is None else self.source.event_time.field
-        found = [LogSource("event", self.source.name, self.source.event_type, self.key, time=time)]
+        found = [
+            LogSource("event", source.name, source.event_type, self.key, time=time) for source in self.sources
+        ]
         if self.labels is not None:
             found.append(LogSource("label", self.labels.topic, key=self.labels.key))
+        if self.feedback is not None:
+            found.append(LogSource("feedback", self.feedback.topic, key=self.feedback.key))
         return found + lookup_sources(self.lookups)
 
     @property
@@ -164,7 +186,8 @@ class Pipeline:
         """The topic whose partitions the models fold."""
         if not self.log_sources:
             return self.source
-        return replace(self.source, name=f"{self.name}.log", key=self.key)
+        partitions = max(source.partitions for source in self.sources)
+        return replace(self.source, name=f"{self.name}.log", key=self.key, partitions=partitions)
 
     def parse_logged(self) -> Callable[[bytes], tuple[Any, dict[str, Any], Any]]:
         """Return what `EventDecoder.parse` does, for values of the log; what is no event is a `Refusal`."""
@@ -175,9 +198,36 @@ class Pipeline:
         """Return what reads label records, if labels come later."""
         if self.labels is None:
             return None
+        return LabelReader(self.labels, self._id_type, self._per_s)
+
+    def remark_reader(self) -> tuple[RemarkDecoder, type] | None:
+        """Return what reads feedback records, and the type of the ids in them, if there is feedback."""
+        if self.feedback is None:
+            return None
+        kinds = set() if self.target is None else label_types(self.source, self.target)
+        return self.feedback.decoder(self.limits, labels=kinds, per_s=self._per_s), self._id_type
+
+    def _take_models(
+        self, models: ModelFactory | Mapping[str, ModelFactory] | Bandit
+    ) -> dict[str, base.Estimator]:
+        """Set factories and task; return one model of each factory."""
+        factories = checks.named_factories(models)
+        samples = checks.sample_models(factories)
+        self.models = guarded_factories(factories, samples, self.drift)
+        self.tasks = checks.tasks_of(samples)
+        self.task: Task = next(iter(self.tasks.values()))
+        return samples
+
+    @property
+    def _id_type(self) -> type:
+        found: type = typing.get_type_hints(self.source.event_type)["id"]
+        return found
+
+    @property
+    def _per_s(self) -> float:
+        """How many units of the times in records a second has."""
         time = self.source.event_time
-        hint = typing.get_type_hints(self.source.event_type)["id"]
-        return LabelReader(self.labels, hint, 1.0 if time is None else time.per_s)
+        return 1.0 if time is None else time.per_s
 
     def decoder(self) -> EventDecoder:
         """Return a decoder for the source's events."""
@@ -200,7 +250,8 @@ class Pipeline:
     def reader(self) -> Reader | None:
         """Return what takes the time of events and makes their features, if anything needs it."""
         time = self.source.event_time
-        if time is None and self.transform is None and self.labels is None and not self.lookups:
+        waits = self.labels is not None or self.feedback is not None
+        if time is None and self.transform is None and not waits and not self.lookups:
             return None
         keeps_time = time is not None and time.field in (self.features or ())
         return Reader(time, keeps_time=keeps_time, transform=self.transform, lookups=self.lookups)

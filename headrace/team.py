@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from math import isfinite
 from typing import Any
 
+from headrace.feedback.bandit import BanditModel
+from headrace.feedback.weights import weighted
 from headrace.keyed.entry import Members
 from headrace.models import labels
 from headrace.models.combine import Combine
 from headrace.record import Counts
+from headrace.witness import Witness
 from schemas import Answer
 
 
@@ -21,6 +25,8 @@ class Team:
         How several answers become one.
     is_supervised
         Whether there is nothing to learn from an event without label.
+    witness
+        Notes what is taught with a weight or as a reward, if somebody looks.
 
     Attributes
     ----------
@@ -28,27 +34,53 @@ class Team:
         Number of events learned so far.
     """
 
-    def __init__(self, combine: Combine, *, is_supervised: bool) -> None:
+    def __init__(self, combine: Combine, *, is_supervised: bool, witness: Witness | None = None) -> None:
         self.step = 0
         self._combine = combine
         self._is_supervised = is_supervised
         self._members: Members = []
+        self._witness = witness
 
     def select(self, members: Members) -> None:
         """Let the next event be for *members*."""
         self._members = members
-        self._answer, self._learn = members[0][1]
+        self._answer, self._learn, _ = members[0][1]
         self.work = self._one if len(members) == 1 else self._several
 
-    def learn(self, x: dict[Any, Any], y: Any, counts: Counts) -> None:
-        """Teach an event that was answered before the label *y* was known."""
+    def learn(self, x: dict[Any, Any], y: Any, counts: Counts, weight: float = 1.0) -> None:
+        """Teach an event that was answered before the label *y* was known, which counts *weight*."""
         if not self._is_supervised:
             return
         for name, verbs in self._members:
             try:
-                verbs.learn(x, y)
+                if weight == 1.0:
+                    verbs.learn(x, y)
+                else:
+                    self._noting(name, weighted(verbs.model, verbs.learn))(x, y, weight)
             except Exception as error:  # noqa: BLE001 - a model's fault is neither the record's nor ours
                 reported(name, "learn", error, counts)
+        self._learned_late(counts)
+
+    def reward(self, x: dict[Any, Any], reward: float, answer: Answer, counts: Counts, weight: float) -> None:
+        """Teach a bandit what the arm that *answer* chose for *x* has earned."""
+        name, verbs = self._members[0]
+        try:
+            learn = verbs.model.learn  # type: ignore[attr-defined] # a bandit
+            self._noting(name, learn)(x, reward, answer, weight)
+        except Exception as error:  # noqa: BLE001 - as above
+            reported(name, "learn", error, counts)
+        self._learned_late(counts)
+
+    @property
+    def bandit(self) -> BanditModel | None:
+        """The bandit, where one chooses."""
+        model = self._members[0][1].model
+        return model if isinstance(model, BanditModel) else None
+
+    def _noting(self, name: str, learn: Callable[..., None]) -> Callable[..., None]:
+        return learn if self._witness is None else self._witness.noting(name, learn)
+
+    def _learned_late(self, counts: Counts) -> None:
         self.step += 1
         counts.learned += 1
         counts.late += 1

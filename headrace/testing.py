@@ -2,20 +2,20 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple, Self
 
 import msgspec
 
 from headrace.errors import HeadraceError
+from headrace.feedback_loop import FEEDBACK_STATUS
 from headrace.fold import Fold, Record
 from headrace.judge import ALERTS, METRICS
 from headrace.pipeline import Pipeline
 from headrace.sentinel import DRIFT
 from headrace.snapshots import pickling
 from headrace.snapshots.allowed import Allowed
-from headrace.source_by_hand import SourceByHand
+from headrace.source_by_hand import SourceByHand, encoded, key_of
 from headrace.truth import LABELS_STATUS, QUESTIONS
 from schemas import DeadLetter
 
@@ -47,10 +47,9 @@ class Harness:
 
     Attributes
     ----------
-    predictions, dead, labels, metrics, alerts, questions, drift
-        What the pipeline published, decoded, in order: results, dead letters, what became of labels, scores,
-        rules that fire or are resolved, events worth a label, alarms
-        of drift.
+    predictions, dead, labels, remarks, metrics, alerts, questions, drift
+        What the pipeline published, decoded, in order: results, dead letters, what became of labels and of
+        feedback, scores, rules that fire or are resolved, events worth a label, alarms of drift.
 
     Examples
     --------
@@ -72,12 +71,13 @@ class Harness:
         self.predictions: list[dict[str, Any]] = []
         self.dead: list[dict[str, Any]] = []
         self.labels: list[dict[str, Any]] = []
+        self.remarks: list[dict[str, Any]] = []
         self.drift: list[dict[str, Any]] = []
         self.questions: list[dict[str, Any]] = []
         self.metrics: list[dict[str, Any]] = []
         self.alerts: list[dict[str, Any]] = []
         self._inlets = {
-            source.kind: SourceByHand(source, pipeline, self._fold_one, self._refused)
+            source.topic: SourceByHand(source, pipeline, self._fold_one, self._refused)
             for source in pipeline.log_sources
         }
 
@@ -93,6 +93,7 @@ class Harness:
         *,
         key: bytes | str | None = None,
         timestamp_ms: int = 0,
+        topic: str | None = None,
     ) -> None:
         """Fold one event, as if a producer had sent it to the source topic.
 
@@ -106,16 +107,24 @@ class Harness:
             is not given as bytes. With ``scope="key"`` it says whose models answer and learn.
         timestamp_ms
             Time of the record, milliseconds since 1970.
+        topic
+            Which of several sources; by default the first.
 
         Raises
         ------
         HeadraceError
-            If *event* is none of these: what no producer can send is a mistake of the test.
+            If *event* is none of these, or *topic* is no source: what no producer can send is a mistake of
+            the test.
 
         """
+        names = [source.name for source in self.pipeline.sources]
+        if topic is not None and topic not in names:
+            raise HeadraceError(
+                f"send: {topic!r} is no topic of events", why=f"the pipeline has {', '.join(names)}"
+            )
         if key is None:
-            key = _key_of(event, self.pipeline.source.key)
-        self._send("event", key, _encoded(event), timestamp_ms)
+            key = key_of(event, self.pipeline.source.key)
+        self._send(topic or names[0], key, encoded(event), timestamp_ms)
 
     def label(
         self,
@@ -146,7 +155,22 @@ class Harness:
                 "label: the pipeline has no labels that come later",
                 fix="labels=headrace.Labels('TOPIC') in the pipeline",
             )
-        self._send("label", b"0" if key is None else key, _encoded(label), timestamp_ms)
+        self._send(self.pipeline.labels.topic, b"0" if key is None else key, encoded(label), timestamp_ms)
+
+    def feedback(
+        self,
+        remark: Mapping[str, Any] | bytes,
+        *,
+        key: bytes | str | None = None,
+        timestamp_ms: int = 0,
+    ) -> None:
+        """Fold one record of the feedback topic: like `label`, and with the same errors."""
+        if self.pipeline.feedback is None:
+            raise HeadraceError(
+                "feedback: the pipeline takes no feedback",
+                fix="feedback=headrace.Feedback('TOPIC') in the pipeline",
+            )
+        self._send(self.pipeline.feedback.topic, b"0" if key is None else key, encoded(remark), timestamp_ms)
 
     def row(
         self,
@@ -157,18 +181,17 @@ class Harness:
         timestamp_ms: int = 0,
     ) -> None:
         """Fold one update of a lookup's *topic*: like `send`, ``None`` deletes the row that *key* names."""
-        kind = f"lookup:{topic}"
-        if kind not in self._inlets:
+        if topic not in [lookup.topic.name for lookup in self.pipeline.lookups]:
             raise HeadraceError(
                 f"row: the pipeline looks nothing up in {topic!r}",
                 fix="lookups=[headrace.Lookup(headrace.Topic(...), key=...)] in the pipeline",
             )
-        self._send(kind, key, _encoded(row), timestamp_ms)
+        self._send(topic, key, encoded(row), timestamp_ms)
 
-    def _send(self, kind: str, key: bytes | str | None, value: bytes | None, timestamp_ms: int) -> None:
+    def _send(self, topic: str, key: bytes | str | None, value: bytes | None, timestamp_ms: int) -> None:
         key = key.encode() if isinstance(key, str) else key
         if self._inlets:
-            self._inlets[kind].send(key, value, timestamp_ms)
+            self._inlets[topic].send(key, value, timestamp_ms)
         else:
             self._fold_one(key, value, timestamp_ms)
 
@@ -215,13 +238,13 @@ class Harness:
         return pickling.loads(snapshot.body, self._allowed)
 
     def inlet_offsets(self) -> dict[str, int]:
-        """Return the offset of the next record of each source topic, by kind."""
-        return {kind: inlet.offset for kind, inlet in self._inlets.items()}
+        """Return the offset of the next record of each source topic."""
+        return {topic: inlet.offset for topic, inlet in self._inlets.items()}
 
     def seek(self, offsets: Mapping[str, int]) -> None:
         """Let the sources go on at *offsets*, which another harness's `inlet_offsets` returned."""
-        for kind, offset in offsets.items():
-            self._inlets[kind].offset = offset
+        for topic, offset in offsets.items():
+            self._inlets[topic].offset = offset
 
     def digest(self) -> str:
         """Return a fingerprint of the models' state; equal histories give equal ones."""
@@ -236,6 +259,7 @@ class Harness:
     def _tell(self, kind: str, fact_id: str, key: bytes | None, value: bytes, record: Record) -> None:
         facts = {
             LABELS_STATUS: self.labels,
+            FEEDBACK_STATUS: self.remarks,
             QUESTIONS: self.questions,
             DRIFT: self.drift,
             METRICS: self.metrics,
@@ -245,41 +269,3 @@ class Harness:
 
     def _dead(self, letter_id: str, key: bytes | None, value: bytes, record: Record) -> None:
         self.dead.append(msgspec.json.decode(value))
-
-
-def _key_of(event: object, field: str | None) -> bytes | None:
-    """Return the key that ``headrace send --key`` gives the record."""
-    if field is None or not isinstance(event, Mapping | msgspec.Struct):
-        return None
-    value = event.get(field) if isinstance(event, Mapping) else getattr(event, field, None)
-    return None if value is None else str(value).encode()
-
-
-def _encoded(event: object) -> bytes | None:
-    if event is None or isinstance(event, bytes):
-        return event
-    if not isinstance(event, Mapping | msgspec.Struct):
-        raise HeadraceError(
-            f"send: expected one event, got {type(event).__name__}",
-            why="an event is a mapping, an instance of the event type, bytes as they travel, or None",
-            fix=_remedy(event),
-        )
-    try:
-        plain = msgspec.to_builtins(dict(event) if isinstance(event, Mapping) else event)
-        return json.dumps(plain).encode()
-    except (TypeError, ValueError) as error:
-        raise HeadraceError(
-            "send: the event cannot be written as JSON",
-            why=str(error),
-            fix="plain Python values: float(x), int(x), str(x), x.isoformat()",
-        ) from error
-
-
-def _remedy(event: object) -> str:
-    if isinstance(event, str):
-        return "send(text.encode()) for JSON as text"
-    if isinstance(event, bytearray | memoryview):
-        return "send(bytes(event))"
-    if isinstance(event, Sequence):
-        return "for event in events: harness.send(event)"
-    return 'send({"id": "a", ...})'

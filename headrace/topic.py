@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 import types
 import typing
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -67,7 +67,29 @@ def checked_name(argument: str, name: object) -> str:
     return name
 
 
-def check_source(source: object) -> None:
+def checked_sources(given: object) -> tuple[Topic, ...]:
+    """Return the topics of events, if they can make one log: *given* is one, or several of one type."""
+    is_list = isinstance(given, Sequence) and not isinstance(given, str | bytes)
+    sources: list[Any] = [*given] if is_list else [given]  # type: ignore[misc] # mypy forgets what is_list says
+    if not sources:
+        raise DeclarationError(
+            "source", "at least one topic is needed", fix="source=headrace.Topic('payments', Payment)"
+        )
+    for source in sources:
+        _check_source(source)
+    first = sources[0]
+    for source in sources[1:]:
+        if (source.event_type, source.event_time) != (first.event_type, first.event_time):
+            raise DeclarationError(
+                "source",
+                f"{source.name!r} and {first.name!r} have not the same type of events, or not the same time",
+                why="they are one log, and the models learn one kind of event",
+                fix="give all of them one event type and one time",
+            )
+    return tuple(sources)
+
+
+def _check_source(source: object) -> None:
     """Refuse a *source* that is no topic of structs."""
     if not isinstance(source, Topic):
         raise DeclarationError(

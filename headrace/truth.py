@@ -9,6 +9,7 @@ import msgspec
 
 from headrace.event_time import EventClock
 from headrace.feedback.asking import Asker
+from headrace.feedback_loop import FEEDBACK_STATUS, FeedbackLoop
 from headrace.judge import Fact, Judge
 from headrace.labels.outcomes import Outcome, Waiter, status_of
 from headrace.labels.reading import LabelFault, LabelReader
@@ -29,15 +30,18 @@ _encode = msgspec.json.Encoder().encode
 
 
 class Observers(NamedTuple):
-    """Who looks at each answer: for scores and alerts, for events worth a label, for drift."""
+    """Who looks at each answer: for scores and alerts, for events worth a label, for drift, for feedback."""
 
     judge: Judge | None
     asker: Asker | None
     sentinel: Sentinel | None
+    loop: FeedbackLoop | None
 
 
 class Truth:
     """Scores answers whose label is known, lets others wait for it, and teaches the models when it comes.
+
+    Feedback goes the same way.
 
     Parameters
     ----------
@@ -70,7 +74,7 @@ class Truth:
         self._reader: LabelReader | None
         self.waiting, self._reader = late or (None, None)
         self.tell: Tell | None = None
-        self.judge, self.asker, self.sentinel = observers
+        self.judge, self.asker, self.sentinel, self.loop = observers
         self._team = team
         self._clock = clock
         self._place = place
@@ -99,15 +103,30 @@ class Truth:
             question = self.asker.consider(event_id, final, models, offset)
             if question is not None and self.tell is not None:
                 self.tell(QUESTIONS, question.id, record.key, _encode(question), record)
-        if self.waiting is not None and clock is not None:
-            for outcome in self.waiting.expire(clock.watermark_s):
-                self._end(outcome, record, counts)
+        if clock is not None and (self.waiting is not None or self.loop is not None):
             waiter = Waiter(x, final, step, offset, record.key, models)
+            self._wait((event_id, waiter, y), time_s, clock.watermark_s, record, counts)
+
+    def _wait(
+        self,
+        event: tuple[Any, Waiter, Any],
+        time_s: float,
+        watermark_s: float,
+        record: Record,
+        counts: Counts,
+    ) -> None:
+        """Let what waits too long go, and *event* wait for a label and for feedback."""
+        event_id, waiter, y = event
+        if self.waiting is not None:
+            for outcome in self.waiting.expire(watermark_s):
+                self._end(outcome, record, counts)
             if y is None:
                 for outcome in self.waiting.add(event_id, waiter, time_s):
                     self._end(outcome, record, counts)
             else:
-                self._settle(self.waiting, (event_id, waiter, y), time_s, record, counts)
+                self._settle(self.waiting, event, time_s, record, counts)
+        if self.loop is not None:
+            self._publish(self.loop.event(event_id, waiter, time_s, watermark_s, counts), record)
 
     def _settle(
         self,
@@ -142,6 +161,11 @@ class Truth:
         for outcome in outcomes:
             self._end(outcome, record, counts)
 
+    def remark(self, logged: LogRecord, record: Record, counts: Counts) -> None:
+        """Take in a record of the feedback topic."""
+        if self.loop is not None:
+            self._publish(self.loop.remark(logged, record, counts), record)
+
     def _end(self, outcome: Outcome, record: Record, counts: Counts) -> None:
         """Teach what *outcome* says, and publish it."""
         waiter = outcome.waiter
@@ -155,7 +179,7 @@ class Truth:
                 self.sentinel.see_label(outcome.label)
                 self._alarm(self.sentinel, record)
         if self.tell is not None:
-            status = status_of(outcome, *self._place)
+            status = status_of(outcome, self._place)
             key = record.key if waiter is None else waiter.key
             self.tell(LABELS_STATUS, status.id, key, _encode(status), record)
 
@@ -168,4 +192,5 @@ class Truth:
     def _publish(self, facts: Iterable[Fact], record: Record) -> None:
         for kind, fact_id, value in facts:
             if self.tell is not None:
-                self.tell(kind, fact_id, self._key, value, record)
+                key = record.key if kind == FEEDBACK_STATUS else self._key
+                self.tell(kind, fact_id, key, value, record)

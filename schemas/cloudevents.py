@@ -15,6 +15,7 @@ DRIFT_TYPE = "headrace.drift.v1"
 
 FACT_TYPES = {
     "labels.status": LABEL_STATUS_TYPE,
+    "feedback.status": LABEL_STATUS_TYPE,
     "metrics": METRICS_TYPE,
     "alerts": ALERT_TYPE,
     "questions": QUESTION_TYPE,

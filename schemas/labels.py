@@ -1,4 +1,4 @@
-"""Records of ``<pipeline>.labels.status``: what became of each label, and of events that got none."""
+"""Records of ``<pipeline>.labels.status`` and ``.feedback.status``: what became of each label or remark."""
 
 from __future__ import annotations
 
@@ -21,6 +21,9 @@ class LabelStatus(msgspec.Struct, frozen=True, omit_defaults=True, gc=False):
     ``event_offset`` is where the event stands in that log. ``label`` is the label; of an expired event the
     one that was learned in its place, if any. ``delay_s`` is the event time of the label less that of the
     event. ``conflicts`` says that the label is unlike the one before. ``reason`` says more than the state.
+    ``weight`` is how much the label counted when it was learned, if not 1.
+
+    Of feedback the same is said, with the reward, rating or correction as ``label``.
     """
 
     id: str
@@ -33,3 +36,4 @@ class LabelStatus(msgspec.Struct, frozen=True, omit_defaults=True, gc=False):
     event_offset: int | None = None
     conflicts: bool = False
     reason: str | None = None
+    weight: float | None = None

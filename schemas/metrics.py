@@ -6,6 +6,7 @@ from typing import Literal
 
 import msgspec
 
+from schemas.feedback import MeanRating, PolicyReport
 from schemas.results import Source
 
 
@@ -58,6 +59,10 @@ class MetricsReport(msgspec.Struct, frozen=True, omit_defaults=True, gc=False):
     ``n`` counts the labels scored so far, ``time_s`` is event time in seconds since 1970. ``by`` names the
     field of the segments. ``sampled`` names the metrics that saw every ``sample_every``-th event only,
     ``failed`` counts, by metric, the events that one could not score.
+
+    What feedback says comes in reports of its own, without scores: ``n`` counts the remarks then, ``policy``
+    is what other policies of a bandit would have earned, ``ratings`` the mean rating of each model, "" being
+    the published answers.
     """
 
     id: str
@@ -70,3 +75,5 @@ class MetricsReport(msgspec.Struct, frozen=True, omit_defaults=True, gc=False):
     sampled: list[str] = []
     sample_every: int = 1
     failed: dict[str, int] = {}
+    policy: PolicyReport | None = None
+    ratings: dict[str, MeanRating] | None = None

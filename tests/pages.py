@@ -10,6 +10,7 @@ ROOT = Path(__file__).parents[1]
 PAGES = [*sorted(ROOT.glob("*.md")), *sorted(ROOT.glob("docs/**/*.md"))]
 WRITE = "docs/howto/write-a-pipeline.md"
 DRIFT = "docs/howto/drift.md"
+BANDIT = "docs/howto/bandit.md"
 DELAYED = "docs/howto/delayed-labels.md"
 WINDOWS = "docs/howto/windows-and-lookups.md"
 OPERATE = "docs/howto/operate.md"

@@ -77,6 +77,11 @@ def print_table(columns: Sequence[str], rows: Iterable[Sequence[object]]) -> Non
     stdout.print(table)
 
 
+def printable(text: str) -> str:
+    """Return *text* on one line and without the codes that command a terminal: a stranger wrote it."""
+    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)
+
+
 def _cell(value: object) -> str:
     if value is None:
         return "-"

@@ -16,6 +16,7 @@ from agents.cli.common import (
     load_settings,
     print_json,
     print_table,
+    printable,
     stdout,
 )
 from headrace.errors import HeadraceError
@@ -72,7 +73,7 @@ def ls(target: str, reason: str | None, n_last: int, bootstrap: str | None, as_j
     stdout.print(f"{len(found):,} dead letters" + (f": {listed}" if listed else ""), markup=False)
     if found:
         rows = [(one.letter.id, *msgspec.structs.astuple(one.letter.error)) for one in found[-n_last:]]
-        print_table(["id", "reason", "path", "message"], [[_printable(cell) for cell in row] for row in rows])
+        print_table(["id", "reason", "path", "message"], [[printable(cell) for cell in row] for row in rows])
 
 
 @command.command()
@@ -226,18 +227,13 @@ def _rows(one: Found) -> list[tuple[str, str]]:
         ("id", letter.id),
         ("from", one.place),
         ("reason", f"{letter.error.type} at {letter.error.path}"),
-        ("message", _printable(letter.error.message)),
+        ("message", printable(letter.error.message)),
         ("key", _text(one.key)),
         ("size", f"{letter.value_size_bytes:,} bytes"),
-        *(("header", f"{_printable(name)}: {_text(content)}") for name, content in one.headers),
+        *(("header", f"{printable(name)}: {_text(content)}") for name, content in one.headers),
         ("value", value),
     ]
 
 
 def _text(content: bytes | None) -> str:
-    return "-" if content is None else _printable(content.decode(errors="backslashreplace"))
-
-
-def _printable(text: str) -> str:
-    """Return *text* on one line and without the codes that command a terminal: a stranger wrote it."""
-    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)
+    return "-" if content is None else printable(content.decode(errors="backslashreplace"))

@@ -9,6 +9,8 @@ from typing import Any
 import aiohttp
 import click
 import msgspec
+from aiokafka import AIOKafkaConsumer
+from aiokafka.admin import AIOKafkaAdminClient
 
 from agents.cli.common import (
     bootstrap_option,
@@ -35,8 +37,9 @@ N_SHOWN = 3
 
 
 class Share(msgspec.Struct):
-    """One partition of the log: who works on it and how far."""
+    """One partition of the log, or of a source that is merged into it: who works on it and how far."""
 
+    topic: str
     partition: int
     worker: str | None
     start: int
@@ -64,32 +67,40 @@ def command(target: str, bootstrap: str | None, as_json: bool) -> None:
     """
     pipeline = load_pipeline(target)
     address = load_settings(bootstrap).bootstrap or ""
-    shares, results = asyncio.run(inspect(address, pipeline, target))
-    workers = sorted({s.worker for s in shares if s.worker})
-    total = sum(s.lag for s in shares)
+    shares, sources, results = asyncio.run(inspect(address, pipeline, target))
+    workers = sorted({s.worker for s in [*shares, *sources] if s.worker})
+    total, waiting = sum(s.lag for s in shares), sum(s.lag for s in sources)
     if as_json:
         print_json(
             {
                 "pipeline": pipeline.label,
                 "workers": len(workers),
                 "lag": total,
+                "source_lag": waiting,
                 "records": results,
                 "partitions": [msgspec.to_builtins(s) | {"lag": s.lag} for s in shares],
+                "sources": [msgspec.to_builtins(s) | {"lag": s.lag} for s in sources],
             }
         )
         return
     state = "[green]running[/]" if workers else "[yellow]no worker[/]"
-    stdout.print(f"[bold]{pipeline.label}[/]  {state}  {_counted(len(workers), 'worker')}  lag {total:,}")
+    behind = f"lag {total:,}" + (f", {waiting:,} to be taken in" if sources else "")
+    stdout.print(f"[bold]{pipeline.label}[/]  {state}  {_counted(len(workers), 'worker')}  {behind}")
     for name, n in results.items():
         stdout.print(f"  {name}  {n:,} records")
     columns = ["partition", "worker", "start", "committed", "end", "lag"]
-    rows: list[tuple[Any, ...]] = [
-        (s.partition, s.worker, s.start, s.committed, s.end, s.lag) for s in shares
-    ]
+    rows: list[tuple[Any, ...]] = [_row(s) for s in shares]
     if any(s.to_replay for s in shares):
         columns += ["to replay", "ready in"]
         rows = [(*row, s.to_replay, _eta(s)) for row, s in zip(rows, shares, strict=True)]
     print_table(columns, rows)
+    if sources:
+        stdout.print()
+        print_table(["source", *columns[:6]], [(s.topic, *_row(s)) for s in sources])
+
+
+def _row(share: Share) -> tuple[Any, ...]:
+    return share.partition, share.worker, share.start, share.committed, share.end, share.lag
 
 
 def _eta(share: Share) -> str | None:
@@ -102,37 +113,43 @@ def _counted(n: int, what: str) -> str:
 
 async def inspect(
     address: str, pipeline: Pipeline, target: str = "TARGET"
-) -> tuple[list[Share], dict[str, int]]:
-    """Return each partition's share of the work, and the number of records per topic."""
-    source = pipeline.log.name
+) -> tuple[list[Share], list[Share], dict[str, int]]:
+    """Return the shares of the log's partitions and of those of its sources, and the records per topic."""
     async with client.admin(address) as admin, client.reader(address) as consumer:
         await topics.require(admin, topic_specs(pipeline), target)
-        tps = await reading.require(consumer, source)
-        starts = await consumer.beginning_offsets(tps)
-        ends = await consumer.end_offsets(tps)
-        done = await groups.committed(admin, pipeline.name, source, [tp.partition for tp in tps])
-        holders = {
-            partition: f"{member.client_host} {member.member_id[-8:]}"
-            for member in await groups.members(admin, pipeline.name, source)
-            for partition in member.partitions
-        }
+        shares = await _shares(admin, consumer, pipeline.name, pipeline.log.name)
+        sources = [
+            share
+            for source in pipeline.log_sources
+            for share in await _shares(admin, consumer, pipeline.name, source.topic)
+        ]
         listed = {name: n for name, _, n in await topics.listing(consumer)}
-        replays = await _replays(TailReader(consumer), pipeline.name, [tp.partition for tp in tps])
-    shares = [
-        Share(
-            tp.partition,
-            holders.get(tp.partition),
-            starts[tp],
-            done.get(tp.partition),
-            ends[tp],
-            **replays.get(tp.partition, {}),
-        )
+        replays = await _replays(TailReader(consumer), pipeline.name, [s.partition for s in shares])
+    for share in shares:
+        share.to_replay, share.eta_s = replays.get(share.partition, (None, None))
+    return shares, sources, {spec.name: listed[spec.name] for spec in topic_specs(pipeline)[:N_SHOWN]}
+
+
+async def _shares(
+    admin: AIOKafkaAdminClient, consumer: AIOKafkaConsumer, group: str, topic: str
+) -> list[Share]:
+    tps = await reading.require(consumer, topic)
+    starts, ends = await consumer.beginning_offsets(tps), await consumer.end_offsets(tps)
+    done = await groups.committed(admin, group, topic, [tp.partition for tp in tps])
+    holders = {
+        partition: f"{member.client_host} {member.member_id[-8:]}"
+        for member in await groups.members(admin, group, topic)
+        for partition in member.partitions
+    }
+    return [
+        Share(topic, tp.partition, holders.get(tp.partition), starts[tp], done.get(tp.partition), ends[tp])
         for tp in tps
     ]
-    return shares, {spec.name: listed[spec.name] for spec in topic_specs(pipeline)[:N_SHOWN]}
 
 
-async def _replays(reader: TailReader, pipeline: str, partitions: list[int]) -> dict[int, dict[str, Any]]:
+async def _replays(
+    reader: TailReader, pipeline: str, partitions: list[int]
+) -> dict[int, tuple[int, float | None]]:
     """Ask the owners what they have still to replay; an owner that does not answer says nothing."""
     addresses = set()
     for partition in partitions:
@@ -147,4 +164,4 @@ async def _replays(reader: TailReader, pipeline: str, partitions: list[int]) -> 
             with suppress(aiohttp.ClientError, TimeoutError, ValueError):
                 async with session.get(f"{address}/ready") as reply:
                     rows += (await reply.json()).get("replay", [])
-    return {row["partition"]: {"to_replay": row["remaining"], "eta_s": row["eta_s"]} for row in rows}
+    return {row["partition"]: (row["remaining"], row["eta_s"]) for row in rows}

@@ -15,12 +15,12 @@ AHEAD = 500
 With more the order in which a worker takes departures and arrivals in is ever less that of the year.
 """
 
-STEADY_PER_S = 500.0
+STEADY_PER_S = 300.0
 STEADY_LEAST_S = 40.0
 """An even stream lasts so long at the least: three kills, and what follows them."""
 
-STEADY_AHEAD = 4_000
-"""While a worker is dead its departures pile up: eight seconds of them, which is five days of the year.
+STEADY_AHEAD = 2_000
+"""While a worker is dead its departures pile up: seven seconds of them, or two days and a half of the year.
 
 With more, departures would have waited for too long (`agents.flights.pipeline.WAIT_S`) when the arrivals
 after them are taken in.

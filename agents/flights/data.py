@@ -9,7 +9,6 @@ from collections.abc import Iterable, Iterator
 from datetime import UTC, datetime
 from heapq import heappop, heappush, merge
 from itertools import takewhile
-from operator import attrgetter
 from pathlib import Path
 from typing import NamedTuple
 
@@ -39,7 +38,9 @@ class FlightRecord(NamedTuple):
     timestamp_ms: int
 
 
-def records(n: int = TOTAL, where: Path | None = None) -> Iterator[FlightRecord]:
+def records(
+    n: int = TOTAL, where: Path | None = None, *, weather_ahead_s: float = 0.0
+) -> Iterator[FlightRecord]:
     """Yield the records of the first *n* departures, in the order of event time.
 
     Planes come first, weather each hour until the last departure, arrivals hours after their departures.
@@ -49,11 +50,17 @@ def records(n: int = TOTAL, where: Path | None = None) -> Iterator[FlightRecord]
     ----------
     where
         Folder of the files; by default that of the package.
+    weather_ahead_s
+        How much earlier than it holds each row of weather comes; it joins flights as of its time anyway.
     """
     where = where or files.folder()
     flown = Journeys(n, where)
     weather = takewhile(lambda row: row.timestamp_ms <= flown.until_s * 1000, _weather(where))
-    yield from merge(_planes(where), weather, _flown(flown), key=attrgetter("timestamp_ms"))
+
+    def told_ms(record: FlightRecord) -> float:
+        return record.timestamp_ms - (weather_ahead_s * 1_000 if record.topic == WEATHER else 0.0)
+
+    yield from merge(_planes(where), weather, _flown(flown), key=told_ms)
 
 
 def _flown(told: Iterable[Journey]) -> Iterator[FlightRecord]:

@@ -22,6 +22,7 @@ from headrace.errors import SnapshotError
 from headrace.fold import Counts, Fold, Record
 from headrace.loading import load_pipeline
 from headrace.settings import Settings
+from headrace.witness import Witness
 from streams import client
 
 SLICE_RECORDS = 1_000
@@ -181,14 +182,21 @@ class Refold:
     ----------
     loud
         Makes what takes the results from ``passage.publish_from`` on; ``None``: they are for nobody.
+    witness
+        Notes what the models are asked and taught.
     """
 
     def __init__(
-        self, sealing: Sealer, topic: str, passage: Passage, loud: Callable[[Fold], Loud] | None = None
+        self,
+        sealing: Sealer,
+        topic: str,
+        passage: Passage,
+        loud: Callable[[Fold], Loud] | None = None,
+        witness: Witness | None = None,
     ) -> None:
         self._sealing = sealing
         self._passage = passage
-        self._models = _fold(sealing, topic, passage.partition)
+        self._models = _fold(sealing, topic, passage.partition, witness)
         self._models.next_offset = passage.start
         if passage.blobs:
             header, states = sealing.load(passage.blobs)
@@ -274,8 +282,8 @@ class Refold:
             capture.close(written=True)
 
 
-def _fold(sealing: Sealer, topic: str, partition: int) -> Fold:
-    return Fold(sealing.pipeline, topic, partition, allowed=sealing.allowed)
+def _fold(sealing: Sealer, topic: str, partition: int, witness: Witness | None = None) -> Fold:
+    return Fold(sealing.pipeline, topic, partition, allowed=sealing.allowed, witness=witness)
 
 
 def _models_digest(fold: Fold) -> str:

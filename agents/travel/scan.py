@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 from collections.abc import Sequence
+from typing import TypeAlias
 
 from agents.travel import crew, log
 from agents.travel.crew import Tell
@@ -13,29 +14,32 @@ from agents.travel.refold import Orders
 from headrace.loading import load_pipeline
 from schemas import Refusal
 
+Range: TypeAlias = tuple[int, int, int]
+"""A partition, its first offset and the one to stop before."""
 
-def offsets_of(orders: Orders, pasts: Sequence[Past], event_id: str, tell: Tell) -> dict[int, list[int]]:
-    """Return where events with *event_id* stand before the committed offset, by partition."""
-    ranges = [(past.partition, past.log_start, past.log_start + n_offsets(past)) for past in pasts]
+
+def offsets_of(orders: Orders, ranges: Sequence[Range], event_id: str, tell: Tell) -> dict[int, list[int]]:
+    """Return where events with *event_id* stand within *ranges* of the log, by partition."""
     n = min(len(ranges), os.cpu_count() or 1)
     found = crew.run(_look, [(orders, ranges[i::n], event_id) for i in range(n)], tell)
     return {number: places for part in found for number, places in sorted(part.items())}
 
 
-def n_offsets(past: Past) -> int:
-    """Return how many offsets of a partition have been learned from and are still there."""
-    return max(0, (past.committed or 0) - past.log_start)
+def learned(past: Past) -> Range:
+    """Return the offsets of a partition that have been learned from and are still there."""
+    return past.partition, past.log_start, max(past.log_start, past.committed or 0)
 
 
-def _look(
-    orders: Orders, ranges: Sequence[tuple[int, int, int]], event_id: str, tell: Tell
-) -> dict[int, list[int]]:
+def n_offsets(ranges: Sequence[Range]) -> int:
+    """Return how many offsets *ranges* hold."""
+    return sum(stop - start for _, start, stop in ranges)
+
+
+def _look(orders: Orders, ranges: Sequence[Range], event_id: str, tell: Tell) -> dict[int, list[int]]:
     return asyncio.run(_search(orders, ranges, event_id, tell))
 
 
-async def _search(
-    orders: Orders, ranges: Sequence[tuple[int, int, int]], event_id: str, tell: Tell
-) -> dict[int, list[int]]:
+async def _search(orders: Orders, ranges: Sequence[Range], event_id: str, tell: Tell) -> dict[int, list[int]]:
     parse = load_pipeline(orders.target).parse_logged()
     spans = {number: (start, stop) for number, start, stop in ranges}
     needle = event_id.encode()

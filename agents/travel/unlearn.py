@@ -101,8 +101,9 @@ def plan(asked: Asked, settings: Settings, meter: Meter) -> list[Task]:
         return [_task(asked, pasts[0], [(asked.first or 0, asked.last or 0)])]
     pipeline = load_pipeline(asked.target)
     orders = Orders(asked.target, pipeline.log.name, settings)
-    with meter("looked at", sum(scan.n_offsets(past) for past in pasts)) as tell:
-        found = scan.offsets_of(orders, pasts, asked.event_id, tell)
+    ranges = [scan.learned(past) for past in pasts]
+    with meter("looked at", scan.n_offsets(ranges)) as tell:
+        found = scan.offsets_of(orders, ranges, asked.event_id, tell)
     if not found:
         raise HeadraceError(
             f"no event with the id {asked.event_id!r} was learned by {pipeline.name}",
@@ -121,7 +122,7 @@ def execute(asked: Asked, settings: Settings, tasks: Sequence[Task], tell: Tell)
     HeadraceError
         If the short way and the whole way come to different models.
     """
-    orders = Orders(asked.target, load_pipeline(asked.target).source.name, settings)
+    orders = Orders(asked.target, load_pipeline(asked.target).log.name, settings)
     return [_execute(orders, task, tell) for task in tasks]
 
 

@@ -23,6 +23,7 @@ from headrace.feedback.context import INTERCEPT, Context
 from headrace.feedback.policies import LinUCB, Policy, bare
 from headrace.feedback.weights import weighted
 from headrace.models.labels import text_of
+from headrace.models.verbs import Chooser
 from schemas.results import Answer, Label
 
 MAX_FEATURES = 64
@@ -92,7 +93,7 @@ class Bandit:
         return f"Bandit({list(self.arms)!r}, policy={self.policy!r})"
 
 
-class BanditModel(base.Estimator):
+class BanditModel(Chooser):
     """One bandit and what it has learned; `Bandit` makes it.
 
     Attributes

@@ -8,7 +8,7 @@ from math import isfinite
 from typing import Literal, NamedTuple, TypeAlias, get_args
 
 from headrace.errors import DeclarationError
-from headrace.feedback.checks import checked_range, is_number
+from headrace.feedback.checks import checked_range, checked_whole, is_number
 from headrace.topic import checked_name
 from schemas.events import Limits
 from schemas.feedback import Remark
@@ -72,6 +72,13 @@ class Feedback:
     teaches
         Whether ratings teach: a bandit gets the rating as its reward; other models learn a well rated answer
         as the label, in the upper half of the values, by how far up it is. Rewards and corrections always do.
+    every
+        After so many remarks, silences included, a report goes to ``<name>.metrics``.
+    max_waiting, max_bytes
+        How many answers wait at most for each partition, and what they take at most in memory; one more, and
+        the oldest gives way.
+    partitions
+        Number of partitions of the feedback topic when headrace creates it. Default: as the source.
 
     Raises
     ------
@@ -91,6 +98,10 @@ class Feedback:
     wait_s: float = 86_400.0
     silence: float | None = None
     teaches: bool = False
+    every: int = 100
+    max_waiting: int = 1_000_000
+    max_bytes: int = 512 << 20
+    partitions: int | None = None
 
     def __post_init__(self) -> None:
         checked_name("feedback.topic", self.topic)
@@ -112,6 +123,11 @@ class Feedback:
                 why="events wait in memory for so long",
                 fix="wait_s=86400",
             )
+        checked_whole("feedback.every", self.every, 1, 1_000_000)
+        checked_whole("feedback.max_waiting", self.max_waiting, 1, 10_000_000)
+        checked_whole("feedback.max_bytes", self.max_bytes, 65_536, 1 << 40)
+        if self.partitions is not None:
+            checked_whole("feedback.partitions", self.partitions, 1, 10_000)
         if self.teaches and self.kind != "rating":
             raise DeclarationError(
                 "feedback.teaches", f"a {self.kind} always teaches", fix="leave it out, or kind='rating'"

@@ -33,11 +33,20 @@ def bandit_of(models: object) -> Bandit | None:
     return None
 
 
-def check_bandit(
-    bandit: Bandit, feedback: object, *, target: object = None, combine: object = None, ask: object = None
-) -> None:
-    """Refuse what a pipeline with a *bandit* cannot have, and *feedback* that cannot teach it."""
-    for argument, given in (("target", target), ("combine", combine), ("ask", ask)):
+def check_bandit(models: object, feedback: object, **others: object) -> None:
+    """Refuse what a pipeline with a bandit cannot have, and *feedback* that cannot teach it.
+
+    Parameters
+    ----------
+    models
+        Those of the pipeline; nothing is refused if they are river's.
+    others
+        Arguments of the pipeline that are for models of labels, by name; none may be given.
+    """
+    bandit = bandit_of(models)
+    if bandit is None:
+        return
+    for argument, given in others.items():
         if given is not None:
             raise DeclarationError(
                 argument,

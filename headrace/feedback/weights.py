@@ -6,7 +6,7 @@ import inspect
 from collections.abc import Callable
 from typing import Any
 
-from headrace.models.verbs import last_step
+from headrace.models.verbs import last_step, unguarded
 
 HEAVIEST = 10.0
 """A heavier remark counts as this: one must neither stop the fold nor throw a gradient off its path."""
@@ -23,8 +23,8 @@ def weighted(
     """Return how *model* learns ``(x, y, weight)``.
 
     With weight 1 it learns as ever. Otherwise a model whose `learn_one` takes ``w`` gets the weight, at most
-    `HEAVIEST`; any other learns ``round(weight)`` times, halves up, as often as that at most: below 0.5 not
-    at all.
+    `HEAVIEST`; any other, and one that drift may exchange, learns ``round(weight)`` times, halves up, as
+    often as that at most: below 0.5 not at all.
 
     Parameters
     ----------
@@ -35,7 +35,7 @@ def weighted(
 
     """
     once = model.learn_one if learn is None else learn
-    takes = takes_weight(model)
+    takes = unguarded(model) is model and takes_weight(model)
 
     def learn_weighted(x: Any, y: Any, weight: float) -> None:
         weight = min(weight, HEAVIEST)

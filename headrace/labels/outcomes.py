@@ -31,6 +31,16 @@ class Waiter(msgspec.Struct, gc=False):
     answers: dict[str, Answer] | None = None
 
 
+class At(msgspec.Struct, gc=False):
+    """Where an event stands, or a label of it, and how much that counts."""
+
+    group: int
+    event_id: EventId
+    event_s: float
+    offset: int
+    weight: float = 1.0
+
+
 class Outcome(msgspec.Struct, gc=False, omit_defaults=True):
     """What became of a label, or of an event that got none.
 
@@ -48,6 +58,8 @@ class Outcome(msgspec.Struct, gc=False, omit_defaults=True):
         Whether the label is unlike the one that came before.
     reason
         A code that says more than the state: see `docs/howto/delayed-labels.md`.
+    weight
+        How much the label counts when it is learned.
     """
 
     state: State
@@ -59,6 +71,7 @@ class Outcome(msgspec.Struct, gc=False, omit_defaults=True):
     waiter: Waiter | None = None
     conflicts: bool = False
     reason: str | None = None
+    weight: float = 1.0
 
     @property
     def scores(self) -> bool:
@@ -66,11 +79,20 @@ class Outcome(msgspec.Struct, gc=False, omit_defaults=True):
         return self.waiter is not None and self.state != "corrected"
 
 
-def status_of(outcome: Outcome, pipeline: str, label: str, topic: str, partition: int) -> LabelStatus:
-    """Return *outcome* as it is published; *pipeline* is the name, *label* name and version."""
+def status_of(outcome: Outcome, place: tuple[str, str, str, int], kind: str = "labels") -> LabelStatus:
+    """Return *outcome* as it is published.
+
+    Parameters
+    ----------
+    place
+        Name of the pipeline, name and version, topic and partition of the log.
+    kind
+        What it is about: ``"labels"`` or ``"feedback"``.
+    """
+    pipeline, label, topic, partition = place
     source = Source(topic, partition, outcome.offset)
     return LabelStatus(
-        result_id(pipeline, source, f"labels.{outcome.state}"),
+        result_id(pipeline, source, f"{kind}.{outcome.state}"),
         outcome.event_id,
         outcome.state,
         label,
@@ -80,4 +102,15 @@ def status_of(outcome: Outcome, pipeline: str, label: str, topic: str, partition
         outcome.event_offset,
         outcome.conflicts,
         outcome.reason,
+        None if outcome.weight == 1.0 else outcome.weight,
     )
+
+
+def duplicate_event(at: At, reason: str) -> Outcome:
+    """Return that an event came whose id is known."""
+    return Outcome("duplicate", at.event_id, None, at.offset, at.offset, reason=reason)
+
+
+def is_same(one: Label | None, other: Label | None) -> bool:
+    """Return whether two labels are the same: 1 is not True."""
+    return type(one) is type(other) and one == other

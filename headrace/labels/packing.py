@@ -44,6 +44,7 @@ class Orphan(msgspec.Struct, array_like=True, gc=False):
     event_s: float
     offset: int
     label: Label
+    weight: float = 1.0
 
 
 class Settled(msgspec.Struct, array_like=True, gc=False):

@@ -5,12 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
-import msgspec
-
 from headrace.labels.capture import LabelsCapture
 from headrace.labels.declaration import Labels
 from headrace.labels.delays import Delays
-from headrace.labels.outcomes import EventId, Outcome, Waiter
+from headrace.labels.outcomes import At, EventId, Outcome, Waiter, duplicate_event, is_same
 from headrace.labels.packing import (
     EVENT,
     ORPHAN,
@@ -27,15 +25,6 @@ from schemas.results import Label
 
 _INFINITE_S = float("inf")
 _NONE: tuple[Outcome, ...] = ()
-
-
-class _At(msgspec.Struct, gc=False):
-    """Where an event stands, or a label of it."""
-
-    group: int
-    event_id: EventId
-    event_s: float
-    offset: int
 
 
 class Waiting:
@@ -103,30 +92,32 @@ class Waiting:
         """
         store, group = self._store, group_of(event_id)
         events, orphans, settled = store.queues
-        at = _At(group, event_id, event_s, waiter.offset)
+        at = At(group, event_id, event_s, waiter.offset)
         if event_id in events.groups[group]:
-            return self._said(_duplicate_event(at, "event_waits"))
+            return self._said(duplicate_event(at, "event_waits"))
         if (known := settled.groups[group].get(event_id)) is not None:
             if not settled_of(known).is_expired:
-                return self._said(_duplicate_event(at, "event_settled"))
+                return self._said(duplicate_event(at, "event_settled"))
             settled.take(group, event_id)
         if (early := orphans.take(group, event_id)) is not None:
             orphan = orphan_of(early)
-            label_at = _At(group, event_id, orphan.event_s, orphan.offset)
+            label_at = At(group, event_id, orphan.event_s, orphan.offset, orphan.weight)
             return self._join(at, label_at, orphan.label, waiter, None)
         number, since_s = self._place(event_s)
         events.put(group, event_id, store.packer.pack(waiter, number, since_s, event_s))
         return self._bounded()
 
-    def label(self, event_id: EventId, value: Label, offset: int, event_s: float) -> Sequence[Outcome]:
+    def label(
+        self, event_id: EventId, value: Label, offset: int, event_s: float, weight: float = 1.0
+    ) -> Sequence[Outcome]:
         """Let the valid label *value*, at *offset* in the log and of time *event_s*, find its event."""
         store, group = self._store, group_of(event_id)
         events, _, settled = store.queues
-        at = _At(group, event_id, event_s, offset)
+        at = At(group, event_id, event_s, offset, weight)
         blob = events.take(group, event_id)
         if blob is not None:
             waiter = store.packer.unpack(blob)
-            event_at = _At(group, event_id, head_of(blob).event_s, waiter.offset)
+            event_at = At(group, event_id, head_of(blob).event_s, waiter.offset)
             return self._join(event_at, at, value, waiter, blob)
         if (known := settled.groups[group].get(event_id)) is not None:
             return self._again(at, value, settled_of(known))
@@ -170,12 +161,13 @@ class Waiting:
         return step
 
     def _join(
-        self, event: _At, label: _At, value: Label, waiter: Waiter, packed: bytes | None
+        self, event: At, label: At, value: Label, waiter: Waiter, packed: bytes | None
     ) -> Sequence[Outcome]:
         """Report that label and event have met; *packed* is the event if it was there first."""
         store, delay_s = self._store, label.event_s - event.event_s
         store.delays.add(delay_s)
         outcome = Outcome("joined", event.event_id, value, label.offset, event.offset, delay_s, waiter)
+        outcome.weight = label.weight
         if packed is None:
             outcome.reason = "label_first"
         kept = None
@@ -184,37 +176,43 @@ class Waiting:
         self._settle(event, value, kept, is_expired=False)
         return self._said(outcome)
 
-    def _again(self, at: _At, value: Label, known: Settled) -> Sequence[Outcome]:
+    def _again(self, at: At, value: Label, known: Settled) -> Sequence[Outcome]:
         """Take the label of an event that is settled."""
-        is_same = _is_same(known.label, value)
-        outcome = Outcome("duplicate", at.event_id, value, at.offset, known.offset, conflicts=not is_same)
-        if known.event is not None and not is_same:
-            outcome.state, outcome.delay_s = "corrected", at.event_s - known.event_s
+        repeats = is_same(known.label, value)
+        outcome = Outcome("duplicate", at.event_id, value, at.offset, known.offset, conflicts=not repeats)
+        if known.event is not None and not repeats:
+            outcome.state, outcome.delay_s, outcome.weight = (
+                "corrected",
+                at.event_s - known.event_s,
+                at.weight,
+            )
             outcome.waiter = self._store.packer.unpack(known.event)
             self._store.queues[SETTLED].take(at.group, at.event_id)
-            event = _At(at.group, at.event_id, known.event_s, known.offset)
+            event = At(at.group, at.event_id, known.event_s, known.offset)
             self._settle(event, value, known.event, is_expired=False)
         elif known.is_expired:
             outcome.state, outcome.reason = "orphan_expired", "event_expired"
-            outcome.conflicts = known.label is not None and not is_same
+            outcome.conflicts = known.label is not None and not repeats
         return self._said(outcome)
 
-    def _keep(self, at: _At, value: Label) -> Sequence[Outcome]:
+    def _keep(self, at: At, value: Label) -> Sequence[Outcome]:
         """Keep a label that came before its event; a second one is told from the first."""
         group, event_id, orphans = at.group, at.event_id, self._store.queues[ORPHAN]
         said = [Outcome("orphan_kept", event_id, value, at.offset)]
         if (blob := orphans.groups[group].get(event_id)) is not None:
             first = orphan_of(blob)
-            is_same = _is_same(first.label, value)
-            if is_same or not self._relearns:
-                return self._said(Outcome("duplicate", event_id, value, at.offset, conflicts=not is_same))
+            repeats = is_same(first.label, value)
+            if repeats or not self._relearns:
+                return self._said(Outcome("duplicate", event_id, value, at.offset, conflicts=not repeats))
             orphans.take(group, event_id)
             said.insert(0, Outcome("corrected", event_id, first.label, first.offset, reason="replaced"))
         number, since_s = self._place(at.event_s)
-        orphans.put(group, event_id, encode((ORPHAN, number, since_s, at.event_s, at.offset, value)))
+        orphans.put(
+            group, event_id, encode((ORPHAN, number, since_s, at.event_s, at.offset, value, at.weight))
+        )
         return self._said(*said)
 
-    def _settle(self, event: _At, value: Label | None, kept: bytes | None, *, is_expired: bool) -> None:
+    def _settle(self, event: At, value: Label | None, kept: bytes | None, *, is_expired: bool) -> None:
         """Remember what became of *event*, which is *kept* if it may be learned once more."""
         number, since_s = self._place(event.event_s)
         fields = (SETTLED, number, since_s, event.event_s, event.offset, is_expired, value, kept)
@@ -283,17 +281,9 @@ class Waiting:
             if reason is None and self._taught is not None:
                 outcome.label, outcome.waiter = self._taught, store.packer.unpack(blob)
                 kept = blob if self._relearns else None
-            event = _At(group, event_id, head.event_s, head.offset)
+            event = At(group, event_id, head.event_s, head.offset)
             self._settle(event, outcome.label, kept, is_expired=True)
         if reason is not None:
             store.counts[outcome.state] += 1
             return (outcome,)
         return self._said(outcome)
-
-
-def _duplicate_event(at: _At, reason: str) -> Outcome:
-    return Outcome("duplicate", at.event_id, None, at.offset, at.offset, reason=reason)
-
-
-def _is_same(one: Label | None, other: Label | None) -> bool:
-    return type(one) is type(other) and one == other

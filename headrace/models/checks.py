@@ -118,6 +118,8 @@ def check_target(
     models: Mapping[str, base.Estimator], task: Task, target: str | None, kinds: set[type]
 ) -> None:
     """Refuse a *target* whose values, of the types *kinds*, a model cannot learn."""
+    if task == "bandit":
+        return
     for name, model in models.items():
         if not needs_label(model):
             continue
@@ -170,7 +172,7 @@ def default_combine(task: Task) -> Combine:
     """Return how answers to *task* combine when the pipeline does not say."""
     if task == "classification":
         return Vote("soft")
-    return First() if task == "clustering" else Mean()
+    return First() if task in ("clustering", "bandit") else Mean()
 
 
 def _said(task: Task, models: Mapping[str, base.Estimator]) -> set[Says]:
@@ -207,7 +209,7 @@ def _two_models(argument: str, factory: ModelFactory) -> tuple[base.Estimator, b
             raise DeclarationError(
                 argument,
                 f"{type(model).__name__} is no model headrace can ask",
-                why="expected a river classifier, regressor, anomaly detector or clusterer",
+                why="expected a river classifier, regressor, anomaly detector or clusterer; or a Bandit",
                 fix="end the factory's river pipeline with one",
             )
     return models

@@ -10,7 +10,7 @@ from collections.abc import Iterable
 from typing import Any
 
 import numpy as np
-from river import proba
+from river import compose, proba
 
 _NAMED = (type, types.FunctionType, types.ModuleType)
 _CALLS = (types.MethodType, types.BuiltinFunctionType)
@@ -63,13 +63,22 @@ def _opened(part: Any) -> tuple[bytes, list[Any]]:
         return f"{kind}:".encode() + content, []
     if isinstance(part, _CALLS):
         return f"{kind}:{part.__qualname__};".encode(), [part.__self__]
-    if isinstance(part, proba.Gaussian):
-        return _listed(kind, {k: v for k, v in vars(part).items() if k != "_rng"})
+    if (attributes := _changed_by_snapshots(part)) is not None:
+        return _listed(kind, attributes)
     if isinstance(part, dict):
         return _listed(kind, getattr(part, "__dict__", {}), pairs=part.items())
     if isinstance(part, list | tuple):
         return _listed(kind, getattr(part, "__dict__", {}), items=part)
     return _reduced(kind, part)
+
+
+def _changed_by_snapshots(part: Any) -> dict[str, Any] | None:
+    """Return the attributes of what is not restored as it was, in a form that stays the same."""
+    if isinstance(part, proba.Gaussian):
+        return {name: value for name, value in vars(part).items() if name != "_rng"}
+    if isinstance(part, compose.Select):
+        return {**vars(part), "keys": frozenset(part.keys)}
+    return None
 
 
 def _content(part: Any) -> bytes | None:

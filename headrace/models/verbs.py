@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Hashable
+from collections.abc import Callable, Hashable, Mapping
+from functools import partial
 from math import isfinite
 from typing import Any, Literal, NamedTuple, TypeAlias
 
@@ -14,8 +15,17 @@ from headrace.models.labels import plain, text_of
 from headrace.models.straight import straight
 from schemas.results import Answer
 
-Task: TypeAlias = Literal["classification", "regression", "anomaly", "clustering"]
+Task: TypeAlias = Literal["classification", "regression", "anomaly", "clustering", "bandit"]
 Features: TypeAlias = dict[Hashable, Any]
+
+
+class Chooser(base.Estimator):
+    """A model that chooses an action, and learns what that earned rather than a label."""
+
+    def answer(self, x: Mapping[Any, Any], y: object = None, *, salt: int = 0) -> Answer:
+        """Return the action chosen for *x*; *salt* makes the chance of choosers with one seed differ."""
+        raise NotImplementedError
+
 
 _KINDS: tuple[tuple[type | tuple[type, ...], Task], ...] = (
     (base.Classifier, "classification"),
@@ -25,11 +35,12 @@ _KINDS: tuple[tuple[type | tuple[type, ...], Task], ...] = (
         "anomaly",
     ),
     (base.Clusterer, "clustering"),
+    (Chooser, "bandit"),
 )
 
 
 class Verbs(NamedTuple):
-    """One model, ready for the fold: ``answer(x, y)`` before ``learn(x, y)``.
+    """One model, ready for the fold: ``answer(x, y)`` before ``learn(x, y)``; and the model itself.
 
     Both raise whatever the model raises; `answer` also raises `ValueError` on a number that is not finite
     and on a label that JSON cannot carry.
@@ -37,6 +48,7 @@ class Verbs(NamedTuple):
 
     answer: Callable[[Features, Any], Answer]
     learn: Callable[[Features, Any], None]
+    model: base.Estimator
 
 
 Bind: TypeAlias = Callable[[base.Estimator], Verbs]
@@ -79,11 +91,14 @@ def verbs_of(model: base.Estimator, task: Task) -> Verbs:
     return binding_of(model, task)(model)
 
 
-def binding_of(like: base.Estimator, task: Task) -> Bind:
+def binding_of(like: base.Estimator, task: Task, salt: int = 0) -> Bind:
     """Return how to ask and teach models built like *like*, which is fresh, by *task*.
 
+    *salt* makes the chance of models with one seed differ, where they draw when they are asked.
     What a model has learned must not decide how it is asked: one that is restored answers as it would have.
     """
+    if task == "bandit":
+        return partial(_chooser, salt=salt)
     ask, like = _ASKERS[task], unguarded(like)
     if task == "classification" and not gives_probabilities(like):
         ask = _ask_label
@@ -91,9 +106,18 @@ def binding_of(like: base.Estimator, task: Task) -> Bind:
 
     def bind(model: base.Estimator) -> Verbs:
         bound = straight(model)
-        return Verbs(ask(model, bound), bound.learn_one if takes_label else _unlabelled(bound.learn_one))
+        learn = bound.learn_one if takes_label else _unlabelled(bound.learn_one)
+        return Verbs(ask(model, bound), learn, model)
 
     return bind
+
+
+def _chooser(model: Any, *, salt: int) -> Verbs:
+    return Verbs(partial(model.answer, salt=salt), _no_label, model)
+
+
+def _no_label(x: Features, y: Any) -> None:
+    raise TypeError("a bandit learns what its choice earned, not a label")
 
 
 def _unlabelled(learn_one: Callable[[Features], None]) -> Callable[[Features, Any], None]:

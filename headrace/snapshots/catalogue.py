@@ -106,7 +106,7 @@ def events(n: int, *, text: bool = False) -> Iterator[tuple[dict[Hashable, Any],
 
 def say(example: Example, model: Any, n: int, start: int = 0, stop: int | None = None) -> list[str]:
     """Let *model* answer and learn events *start* to *stop* of *n*, as a fold does; return its answers."""
-    answer, learn = verbs_of(model, example.task)
+    answer, learn, _ = verbs_of(model, example.task)
     said = []
     for x, label, number in itertools.islice(events(n, text=example.text), start, stop):
         y = label if example.task == "classification" else number

@@ -46,6 +46,7 @@ _VALUES = (
     ("datetime", "timezone"), ("decimal", "Decimal"), ("uuid", "UUID"), ("uuid", "SafeUUID"),
     ("numpy", "ndarray"), ("numpy._core.multiarray", "_reconstruct"), ("numpy._core.multiarray", "scalar"),
     ("headrace.features.window", "Window"), ("headrace.snapshots.pickling", "restored_gaussian"),
+    ("headrace.snapshots.pickling", "restored_select"),
     ("headrace.drift.blocks", "Blocks"), ("headrace.drift.errors", "ErrorWatch"),
     ("headrace.drift.errors", "ScaledErrorWatch"),
     ("headrace.drift.guard", "GuardedClassifier"), ("headrace.drift.guard", "GuardedRegressor"),

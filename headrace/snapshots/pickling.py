@@ -9,9 +9,10 @@ import pickle
 import random
 import types
 import zlib
+from collections.abc import Callable
 from typing import Any
 
-from river import proba
+from river import compose, proba
 
 from headrace.errors import SnapshotError
 from headrace.snapshots.allowed import Allowed
@@ -217,4 +218,21 @@ def restored_gaussian(attributes: dict[str, Any]) -> proba.Gaussian:
     return gaussian
 
 
-_REDUCERS = {**copyreg.dispatch_table, proba.Gaussian: _slim}
+def _in_order(select: compose.Select) -> Any:
+    """Write down the order in which it gives the features: a set that is restored may have another."""
+    attributes = {name: value for name, value in vars(select).items() if name != "keys"}
+    return restored_select, (attributes, tuple(select.keys))
+
+
+def restored_select(attributes: dict[str, Any], keys: tuple[Any, ...]) -> compose.Select:
+    """Return a selection that gives the features in the order of *keys*."""
+    select = compose.Select.__new__(compose.Select)
+    vars(select).update(attributes, keys=keys)
+    return select
+
+
+_REDUCERS: dict[type, Callable[[Any], Any]] = {
+    **copyreg.dispatch_table,
+    proba.Gaussian: _slim,
+    compose.Select: _in_order,
+}

@@ -216,7 +216,7 @@ def test_status_counts_as_lag_what_still_can_be_read(run: Run, name: str, bootst
     found = json.loads(run("status", "pipe.py", "--json").stdout)
 
     assert found["partitions"][0] == {
-        "partition": 0, "worker": None, "start": 4, "committed": None, "end": 10, "lag": 6,
+        "topic": topic, "partition": 0, "worker": None, "start": 4, "committed": None, "end": 10, "lag": 6,
         "to_replay": None, "eta_s": None,
     }  # fmt: skip
     assert found["lag"] == 6

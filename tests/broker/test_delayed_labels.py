@@ -33,7 +33,10 @@ class Reading(hr.Event):
 
 pipeline = hr.Pipeline(
     "{name}",
-    source=hr.Topic("{name}.events", Reading, partitions={partitions}, time="at"),
+    source=[
+        hr.Topic("{name}.events", Reading, partitions={partitions}, time="at"),
+        hr.Topic("{name}.more", Reading, partitions=1, time="at"),
+    ],
     labels=hr.Labels("{name}.outcomes", key="who", time="at", wait_s=1e6),
     key="who",
     target="y",
@@ -82,8 +85,8 @@ def test_every_label_finds_its_event_once_although_workers_are_killed(
     for worker in workers:
         worker.until_ready()
 
-    for first in (0, half):
-        w.produce(bootstrap, f"{name}.events", [event(i) for i in range(first, first + half)], PARTITIONS)
+    for first, topic, n in ((0, "events", PARTITIONS), (half, "more", 1)):
+        w.produce(bootstrap, f"{name}.{topic}", [event(i) for i in range(first, first + half)], n)
         workers[0].process.kill()
         workers[0] = start()
         w.produce(bootstrap, f"{name}.outcomes", [label(i) for i in range(first, first + half)], PARTITIONS)
@@ -97,7 +100,12 @@ def test_every_label_finds_its_event_once_although_workers_are_killed(
     assert sorted(p["event_id"] for p in predictions.values()) == sorted(f"e{i}" for i in range(N_EVENTS))
     assert ended == {f"e{i}": 1 for i in range(N_EVENTS)}
     assert {s["state"] for s in statuses.values()} <= {"joined", "orphan_kept"}
-    assert {p["origin"]["topic"] for p in predictions.values()} == {f"{name}.events"}
+    assert {p["origin"]["topic"] for p in predictions.values()} == {f"{name}.events", f"{name}.more"}
     assert codes == [0, 0]
     verified = w.headrace("verify", "pipe.py", "--json", cwd=tmp_path, bootstrap=bootstrap)
     assert verified.returncode == 0, verified.stdout + verified.stderr
+    options = ("--event-id", "e7", "--dry-run", "--json")
+    forgotten = w.headrace("unlearn", "pipe.py", *options, cwd=tmp_path, bootstrap=bootstrap)
+    assert forgotten.returncode == 0, forgotten.stdout + forgotten.stderr
+    (found,) = json.loads(forgotten.stdout)
+    assert found["digest"] == found["proof"]

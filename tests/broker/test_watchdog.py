@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import random
+import re
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -58,6 +59,35 @@ pipeline = hr.Pipeline(
 )
 """
 
+STALLED = """
+import asyncio
+
+import headrace as hr
+from river import linear_model
+
+
+class Reading(hr.Event):
+    a: float
+    b: float
+    y: bool | None = None
+
+
+pipeline = hr.Pipeline(
+    "{name}",
+    source=hr.Topic("{name}.events", Reading, key="id", partitions=2),
+    labels=hr.Labels("{name}.outcomes"),
+    target="y",
+    models=linear_model.LogisticRegression,
+)
+
+
+def attach(app):
+    async def never(tp, chunk):
+        await asyncio.Event().wait()
+
+    app.intake.process = never
+"""
+
 Start = Callable[..., WorkerProcess]
 
 
@@ -108,6 +138,31 @@ def test_a_model_that_hangs_ends_its_worker_with_a_stack_that_shows_where(
     assert said in text
     assert f"in {hang}" in text.partition(said)[2]
     assert "in predict_proba_one" in text
+
+
+def test_a_worker_that_takes_nothing_in_shows_its_lag_and_ends(
+    tmp_path: Path, bootstrap: str, start: Start, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("HEADRACE_WATCHDOG_S", "8")
+    name = pipeline(tmp_path, bootstrap, STALLED)
+    topic = f"{name}.events"
+    worker = start()
+    worker.until_ready()
+
+    w.produce(bootstrap, topic, [event(i) for i in range(7)], 1)
+
+    gauge = re.compile(rf'headrace_consumer_lag_events{{.*partition="0",.*topic="{topic}"}} 7\.0')
+    w.until(lambda: gauge.search(worker.get("/metrics")[1]), "its lag is shown")
+    assert worker.process.wait(60) == 1
+    [bark] = worker.events("watchdog")
+    assert bark["reason"].startswith(f"records wait in partition 0 of {topic}, and none was processed for")
+    found = json.loads(w.headrace("status", "pipe.py", "--json", cwd=tmp_path, bootstrap=bootstrap).stdout)
+    assert (found["lag"], found["source_lag"]) == (0, 7)
+    lags = {(share["topic"], share["partition"]): share["lag"] for share in found["sources"]}
+    labels = f"{name}.outcomes"
+    assert lags == {(topic, 0): 7, (topic, 1): 0, (labels, 0): 0, (labels, 1): 0}
+    said = w.headrace("status", "pipe.py", cwd=tmp_path, bootstrap=bootstrap).stdout.decode()
+    assert "lag 0, 7 to be taken in" in said
 
 
 def test_sigterm_ends_a_worker_whose_model_hangs_within_the_limit(

@@ -15,13 +15,13 @@ from click.testing import CliRunner
 from agents.cli import cli
 from headrace.loading import load_pipeline
 from headrace.testing import Harness
-from tests.pages import DELAYED, DRIFT, WINDOWS, WRITE, blocks, table, text_of
+from tests.pages import BANDIT, DELAYED, DRIFT, WINDOWS, WRITE, blocks, table, text_of
 
 
 def examples() -> dict[str, str]:
     """Return the Python examples by the path their first line names."""
     found = {}
-    for page in ("README.md", WRITE, DELAYED, DRIFT, WINDOWS):
+    for page in ("README.md", WRITE, DELAYED, DRIFT, WINDOWS, BANDIT):
         for block in blocks(page, "python"):
             first, _, _ = block.partition("\n")
             assert re.fullmatch(r"# (pipelines|tests)/\w+\.py", first), f"{page}: {first} names no file"
@@ -99,6 +99,10 @@ def departures(i: int) -> dict[str, Any]:
     return {"at": 1.7e9 + i, "origin": "JFK", "distance_km": 900.0 + i % 9, "is_late": i % 2 == 1}
 
 
+def visits(i: int) -> dict[str, Any]:
+    return {"at": 1.7e9 + i, "age": 20.0 + i * 37 % 60, "country": ("DE", "FR")[i % 2]}
+
+
 EVENTS: dict[str, Callable[[int], dict[str, Any]]] = {
     "pipelines/fraud.py": payments,
     "pipelines/houses.py": houses,
@@ -110,6 +114,7 @@ EVENTS: dict[str, Callable[[int], dict[str, Any]]] = {
     "pipelines/departures.py": departures,
     "pipelines/chargebacks.py": card_payments,
     "pipelines/turning.py": turning,
+    "pipelines/offers.py": visits,
 }
 N_EVENTS = 600
 
@@ -150,6 +155,19 @@ def test_example_of_delayed_labels_learns_when_they_come(project: Path) -> None:
     right = [p["prediction"] == (i % 2 == 1) for i, p in enumerate(harness.predictions)]
     assert {status["state"] for status in harness.labels} == {"joined"}
     assert sum(right[-100:]) >= 95
+
+
+def test_example_bandit_learns_what_its_choice_earned(project: Path) -> None:
+    harness = Harness(load_pipeline("pipelines/offers.py"))
+    for i in range(N_EVENTS):
+        harness.send({"id": str(i), **visits(i)})
+        is_old, chosen = visits(i)["age"] > 50, harness.predictions[-1]["prediction"]
+        reward = float(is_old == (chosen == "mail"))
+        harness.feedback({"event_id": str(i), "value": reward, "country": visits(i)["country"]})
+
+    rewards = [remark["label"] for remark in harness.remarks]
+    assert sum(rewards[-200:]) / 200 > 0.85, "a tenth is explored; chance would earn 0.5"
+    assert harness.metrics[-1]["policy"]["logged"] == sum(rewards) / N_EVENTS
 
 
 def test_example_regression_learns(project: Path) -> None:

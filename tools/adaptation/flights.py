@@ -24,7 +24,5 @@ def flights(every: int) -> Stream:
 def _features(flight: msgspec.Struct) -> dict[str, Any]:
     found = msgspec.structs.asdict(flight)
     return {
-        name: float(value)
-        for name, value in found.items()
-        if name not in _NOT_FEATURES and value is not None
+        name: float(value) for name, value in found.items() if name not in _NOT_FEATURES and value is not None
     }

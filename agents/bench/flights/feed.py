@@ -17,8 +17,11 @@ from agents.flights.pipeline import topic_of
 from headrace import logs
 from streams import client
 
-LEAD = 1_000
-"""Records sent and not taken in: half a day of a year that has 700,000, so that no label comes too late."""
+LEAD = 4_000
+"""Records sent and not taken in: two days of a year that has 700,000, so that no label comes after three."""
+
+WEATHER_AHEAD_S = 3 * 86_400.0
+"""So the rows that flights join are in the log before them, however intake mixes these days."""
 
 POLL_S = 0.01
 
@@ -33,7 +36,7 @@ async def main() -> None:
         client.admin(asked.bootstrap) as admin,
     ):
         clock.start()
-        for topic, key, value, timestamp_ms in data.records(asked.flights):
+        for topic, key, value, timestamp_ms in data.records(asked.flights, weather_ahead_s=WEATHER_AHEAD_S):
             while n_sent - n_taken >= LEAD:
                 await asyncio.sleep(POLL_S)
                 n_taken = await n_taken_in(admin, pipeline.name)

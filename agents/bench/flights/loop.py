@@ -8,7 +8,14 @@ from typing import Any
 import orjson
 from river import base, metrics
 
-from agents.flights.pipeline import PLANE_FIELDS, PLANE_PREFIX, WAIT_S, hoeffding_tree, linear
+from agents.flights.pipeline import (
+    PLANE_FIELDS,
+    PLANE_PREFIX,
+    WAIT_S,
+    WEATHER_FIELDS,
+    hoeffding_tree,
+    linear,
+)
 
 COMBINED = "(combined)"
 
@@ -26,8 +33,7 @@ class Tables:
     def weather(self, value: bytes) -> None:
         """Take in what an airport measured."""
         row = orjson.loads(value)
-        del row["at"]
-        self._weather[row.pop("origin")] = row
+        self._weather[row["origin"]] = {name: row[name] for name in WEATHER_FIELDS if name in row}
 
     def plane(self, value: bytes) -> None:
         """Take in a plane."""

@@ -85,6 +85,7 @@ class Measurement:
                 time.sleep(_POLL_S)
             said = worker.answer()
         self.findings.runs.append(_run(OURS, number, said))
+        self.findings.labels.append(said["labels"])
         self.findings.rss_mb.append(said["rss_mb"])
 
     def _disturbed(self) -> None:

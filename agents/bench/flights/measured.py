@@ -37,9 +37,13 @@ class Disturbed(msgspec.Struct, frozen=True):
 
 
 class Findings(msgspec.Struct):
-    """All that one call measured; *rss_mb* is the worker's memory of each round, evenly over the records."""
+    """All that one call measured.
+
+    Of each round *labels* is how many the worker learned, *rss_mb* its memory, evenly over the records.
+    """
 
     runs: list[Run] = []
+    labels: list[int] = []
     rss_mb: list[list[float]] = []
     qualities: list[Quality] = []
     disturbed: Disturbed | None = None

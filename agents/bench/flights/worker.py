@@ -29,6 +29,7 @@ class FoldingMetrics(WorkerMetrics):
         self.clock = Clock()
         self.folded = asyncio.Event()
         self.rss_mb: list[float] = []
+        self.labels = 0
         self._n_records = n_records
         self._done = 0
         self._process = psutil.Process()
@@ -38,6 +39,7 @@ class FoldingMetrics(WorkerMetrics):
         super().chunk(fold, records, counts, **facts)
         self.clock.start(facts["elapsed_s"])
         self._done += len(records)
+        self.labels += counts.learned
         if self._done * N_SAMPLES >= self._n_records * (len(self.rss_mb) + 1):
             self.rss_mb.append(self._process.memory_info().rss / 2**20)
         if self._done >= self._n_records:
@@ -58,7 +60,7 @@ async def main() -> None:
         running.result()
         raise SystemExit("the worker stopped before all flights were folded")
     await worker._partitions.settle()  # noqa: SLF001 - returns when all is acknowledged and committed
-    metrics.clock.report(asked.flights, rss_mb=metrics.rss_mb)
+    metrics.clock.report(asked.flights, labels=metrics.labels, rss_mb=metrics.rss_mb)
 
 
 if __name__ == "__main__":

@@ -19,7 +19,7 @@ HEAVY = ("river", "faust", "aiokafka", "numpy")
 READING = [
     "demo", "topics ls", "topics check", "doctor", "status", "tail", "show", "dead ls", "dead show", "bench",
     "kafka status", "version", "replay", "diff", "digest", "verify", "unlearn", "snapshot ls",
-    "snapshot save", "snapshot restore", "snapshot verify", "model history", "model rollback",
+    "inspect", "snapshot save", "snapshot restore", "snapshot verify", "model history", "model rollback",
 ]  # fmt: skip
 
 

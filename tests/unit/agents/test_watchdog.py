@@ -6,10 +6,15 @@ import itertools
 from typing import Any
 
 import pytest
+from faust.types import TP
 
 from agents.watchdog import LOCKED_FACTOR, NOTHING, SLEPT_S, Facts, ProgressWatch, Watchdog, facts
 
 LIMIT_S = 60.0
+
+LOG_0, LOG_1, LOG_3 = (TP("t.log", number) for number in (0, 1, 3))
+SOURCE_0 = TP("t.events", 0)
+AT = ((LOG_0, 10), (LOG_1, 20))
 
 
 def first_verdict(*seen: Facts, step_s: float = 1.0) -> tuple[float, str] | None:
@@ -35,13 +40,24 @@ def test_what_does_not_get_further_is_ended_at_its_limit(doing: Any, reason: str
 
 
 def test_one_partition_that_does_not_get_further_is_found_in_a_busy_worker() -> None:
-    seen = [Facts("work", second, {0: 1000 + second, 3: 5}) for second in range(100)]
+    seen = [Facts("work", second, {LOG_0: 1000 + second, LOG_3: 5}) for second in range(100)]
 
-    assert first_verdict(*seen) == (LIMIT_S, "records wait in partition 3, and none was processed for 60 s")
+    said = "records wait in partition 3 of t.log, and none was processed for 60 s"
+    assert first_verdict(*seen) == (LIMIT_S, said)
+
+
+def test_a_source_that_is_not_taken_in_is_found_while_its_log_gets_further() -> None:
+    seen = [Facts("work", second, {LOG_0: 1000 + second, SOURCE_0: 5}) for second in range(100)]
+
+    said = "records wait in partition 0 of t.events, and none was processed for 60 s"
+    assert first_verdict(*seen) == (LIMIT_S, said)
 
 
 def test_partitions_that_get_further_in_turn_are_not_stuck() -> None:
-    seen = [Facts("work", second, {p: (second + p * 9) // 40 for p in range(4)}) for second in range(300)]
+    seen = [
+        Facts("work", second, {TP("t.log", p): (second + p * 9) // 40 for p in range(4)})
+        for second in range(300)
+    ]
 
     assert first_verdict(*seen, NOTHING) is None
 
@@ -73,26 +89,33 @@ def test_a_recovery_that_ends_is_not_the_work_that_follows() -> None:
     ("given", "expected"),
     [
         ({}, NOTHING),
-        ({"lags": {0: 0, 1: 3}}, Facts("work", ((0, 10), (1, 20)), {1: 20})),
-        ({"lags": {7: 3}}, NOTHING),
-        ({"is_replaying": True}, Facts("recovery", ((0, 10), (1, 20)))),
-        ({"state": "rebalancing", "lags": {0: 3}}, Facts("rebalance", ((0, 10), (1, 20)))),
-        ({"state": "joining the group", "contact_at": 0.0}, Facts("rebalance", ((0, 10), (1, 20)))),
-        ({"state": "waiting for a broker", "lags": {0: 3}}, NOTHING),
-        ({"state": "stopping", "lags": {0: 3}, "is_replaying": True}, NOTHING),
-        ({"lags": {0: 3}, "is_replaying": True, "contact_at": 90.0}, NOTHING),
-        ({"state": "rebalancing", "contact_at": 90.0}, NOTHING),
+        ({"lags": {LOG_0: 0, LOG_1: 3}}, Facts("work", ((SOURCE_0, 7), *AT), {LOG_1: 20})),
+        ({"lags": {LOG_0: 0, SOURCE_0: 3}}, Facts("work", ((SOURCE_0, 7), *AT), {SOURCE_0: 7})),
+        ({"lags": {SOURCE_0: 3}, "positions": {}}, Facts("work", ((SOURCE_0, 7),), {SOURCE_0: 7})),
+        ({"lags": {TP("t.log", 7): 3}}, NOTHING),
+        ({"lags": {SOURCE_0: 3}, "taken_in": {}}, NOTHING),
+        ({"is_replaying": True}, Facts("recovery", AT)),
+        ({"is_replaying": True, "lags": {SOURCE_0: 3}}, Facts("recovery", AT)),
+        ({"state": "rebalancing", "lags": {LOG_0: 3}}, Facts("rebalance", AT)),
+        ({"state": "joining the group", "silent_s": 100.0}, Facts("rebalance", AT)),
+        ({"state": "waiting for a broker", "lags": {LOG_0: 3}}, NOTHING),
+        ({"state": "stopping", "lags": {LOG_0: 3}, "is_replaying": True}, NOTHING),
+        ({"lags": {LOG_0: 3}, "is_replaying": True, "silent_s": 10.0}, NOTHING),
+        ({"lags": {SOURCE_0: 3}, "silent_s": 10.0}, NOTHING),
+        ({"state": "rebalancing", "silent_s": 10.0}, NOTHING),
     ],
     ids=str,
 )
 def test_what_a_worker_is_about(given: dict[str, Any], expected: Facts) -> None:
     usual: dict[str, Any] = {
         "state": "running",
-        "lags": {0: 0},
+        "lags": {LOG_0: 0},
         "is_replaying": False,
-        "positions": {1: 20, 0: 10},
+        "positions": {LOG_1: 20, LOG_0: 10},
+        "taken_in": {SOURCE_0: 7},
+        "silent_s": 1.0,
     }
-    usual |= {"contact_at": 99.0, "now": 100.0, **given}
+    usual |= given
 
     assert facts(usual.pop("state"), **usual) == expected
 

@@ -1,4 +1,4 @@
-"""The loop by hand joins, waits and learns as the pipeline does: else the comparison would be of two problems."""
+"""The loop by hand joins, waits and learns as the pipeline does: else two problems would be compared."""
 
 from __future__ import annotations
 

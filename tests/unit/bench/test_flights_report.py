@@ -30,7 +30,7 @@ def full_findings() -> Findings:
     return Findings(
         runs=runs,
         rss_mb=[[100.0, 104.0, 105.0, 106.0], [100.0, 130.0, 131.0, 130.0], [200.0, 210.0, 216.0, 216.0]],
-        qualities=[Quality(True, 990, 10, 0.92, 0.91), Quality(False, 990, 10, 0.915, 0.9095)],
+        qualities=[Quality(True, 990, 10, 0.92, 0.91), Quality(False, 990, 10, 0.915, 0.9096)],
         disturbed=Disturbed(20, 7, 99.4, 4, 3, 12, 1_234),
     )
 
@@ -99,7 +99,7 @@ def test_a_partition_counts_as_identical_only_up_to_the_end_of_its_log() -> None
 
 
 def test_rows_of_tables_are_in_every_partition_of_the_log() -> None:
-    assert n_logged(Counter({topic: 10 for topic in TOPICS}), 4) == 10 + 10 + 40 + 40
+    assert n_logged(Counter(dict.fromkeys(TOPICS, 10)), 4) == 10 + 10 + 40 + 40
     sent = n_sent(1_000)
     assert sent.keys() == set(TOPICS)
     assert n_logged(sent, 1) == sent.total()

@@ -61,7 +61,7 @@ def test_its_end_waits_for_what_is_to_happen_meanwhile(ledger: Ledger, clock: Cl
     is_over = False
     pace = Steady(60_000, ledger, lambda: is_over, clock)
     clock.now += 1_000
-    ledger.predicted = 58_000
+    ledger.predicted = 59_000
     held_back = 60_000 - pace()
     assert 0 < held_back < STEADY_PER_S * LAST_S
     is_over = True

@@ -124,6 +124,18 @@ def test_planes_come_first_and_weather_as_long_as_flights_leave(found: list[Flig
     assert found[last].timestamp_ms - max(at for _, at in hours) * 1_000 < 3_600_000
 
 
+def test_weather_may_be_told_before_it_holds(found: list[FlightRecord]) -> None:
+    ahead = list(data.records(N, weather_ahead_s=86_400.0))
+    assert sorted(ahead) == sorted(found)
+    assert [r for r in ahead if r.topic != WEATHER] == [r for r in found if r.topic != WEATHER]
+    newest_ms = 0
+    for record in ahead:
+        if record.topic == DEPARTURES:
+            newest_ms = record.timestamp_ms
+        elif record.topic == WEATHER:
+            assert record.timestamp_ms >= newest_ms + 86_400_000 - 3_600_000
+
+
 def test_what_was_not_measured_is_absent(found: list[FlightRecord]) -> None:
     with (files.folder() / "weather.csv").open(encoding="utf-8") as file:
         rows = {(row["origin"], row["time_hour"]): row for row in csv.DictReader(file)}

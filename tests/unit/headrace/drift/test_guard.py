@@ -184,7 +184,7 @@ def test_no_second_alarm_within_the_cooldown() -> None:
 def test_a_model_that_learns_late_is_judged_by_what_it_says_when_it_learns() -> None:
     watched, alone = guarded(bayes, Drift("alarm"))(), bayes()
     events = list(flipping(600, 10**9))
-    ask, teach = binding_of(watched, "classification")(watched)
+    ask, teach, _ = binding_of(watched, "classification")(watched)
     errors = []
     for i in range(650):  # labels come fifty events later
         if i < 600:

@@ -6,15 +6,9 @@ from dataclasses import fields
 from typing import Any, get_args
 
 from headrace.feedback import asking, bandit, declaration, policies, uncertainty, weights
-from tests.pages import blocks, table, text_of
+from tests.pages import table, text_of
 
 PAGE = "docs/howto/bandit.md"
-
-
-def test_the_example_on_lists_runs_and_its_claims_hold() -> None:
-    (example,) = [block for block in blocks(PAGE, "python") if block.startswith("# tests/")]
-
-    exec(compile(example, PAGE, "exec", dont_inherit=True), {})  # noqa: S102 - our own page
 
 
 def test_defaults_of_feedback_are_documented() -> None:

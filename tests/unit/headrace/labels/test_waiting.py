@@ -305,7 +305,7 @@ def test_a_status_says_where_its_record_stands_and_has_an_id_of_its_own() -> Non
     said = [*driven.label("e", True, 3.0), *driven.label("e", False, 5.0), *driven.time(9 * WAIT_S)]
     said += [*driven.label("f", True, 9 * WAIT_S), *driven.time(20 * WAIT_S)]
 
-    statuses = [status_of(outcome, "fraud", "fraud@2", "fraud.log", 3) for outcome in said]
+    statuses = [status_of(outcome, ("fraud", "fraud@2", "fraud.log", 3)) for outcome in said]
 
     ids = [status.id for status in statuses]
     assert ids[0] == "fraud/fraud.log/3/1/labels.joined"

@@ -5,11 +5,12 @@ from __future__ import annotations
 import pickle
 import random
 import zlib
+from itertools import permutations
 from pathlib import Path
 from typing import Any
 
 import pytest
-from river import linear_model, naive_bayes, preprocessing, proba, tree
+from river import compose, linear_model, naive_bayes, preprocessing, proba, tree
 
 from headrace.errors import SnapshotError
 from headrace.models.digest import digest
@@ -175,3 +176,17 @@ def test_what_a_pickle_does_to_a_class_or_function_is_undone(tmp_path: Path, nam
 
     assert caught.value.reason == "class"
     assert attributes() == before
+
+
+def test_selected_features_keep_their_order() -> None:
+    names = ["zeta", "m", "n", "year_x", "carrier", "origin", "dest", "wind"]
+    selections = [compose.Select(*order) for order in permutations(names, 4)]
+    x = dict.fromkeys(names, 1.0)
+
+    back = loads(dumps(selections), ALLOWED)
+
+    assert [[*each.transform_one(x)] for each in back] == [[*each.transform_one(x)] for each in selections]
+    assert digest(back) == digest(selections)
+    again = loads(dumps(back), ALLOWED)
+    assert [[*each.transform_one(x)] for each in again] == [[*each.transform_one(x)] for each in selections]
+    assert str(back[0]) == str(selections[0])
