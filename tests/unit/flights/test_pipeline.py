@@ -13,7 +13,8 @@ from agents.flights.data import FlightRecord
 from agents.flights.pipeline import ARRIVALS, DEPARTURES, WAIT_S, pipeline
 from headrace.testing import Harness
 
-N = 3_000
+N = 6_000
+"""A week: flights of the first days that never landed expire (`WAIT_S`)."""
 
 
 def fold(harness: Harness, records: list[FlightRecord]) -> None:
