@@ -53,7 +53,7 @@ class Traces(msgspec.Struct):
 async def stretches(
     consumer: AIOKafkaConsumer, pipeline: Pipeline, partitions: Sequence[int]
 ) -> list[Stretch]:
-    """Return all there is of *pipeline*'s topics that tell of events, in *partitions* or everywhere."""
+    """Return all there is of the topics that tell of events, in *partitions* of the log or in all."""
     topics: dict[str, Kind] = {
         predictions_topic(pipeline.name): "result",
         dead_topic(pipeline.name): "letter",
@@ -65,7 +65,7 @@ async def stretches(
         TopicPartition(topic, number)
         for topic in topics
         for number in there.get(topic, ())
-        if not partitions or number in partitions
+        if not partitions or number in partitions or topics[topic] == "letter"  # intake's stand anywhere
     ]
     starts, ends = await consumer.beginning_offsets(tps), await consumer.end_offsets(tps)
     return [Stretch(topics[tp.topic], tp.topic, tp.partition, starts[tp], ends[tp]) for tp in tps]
