@@ -60,6 +60,15 @@ class Child:
         """Send signal *number*."""
         self._process.send_signal(number)
 
+    def is_running(self) -> bool:
+        """Return whether the process has not ended yet."""
+        return self._process.poll() is None
+
+    def require_no_failure(self) -> None:
+        """Raise `ContestantError` if the process has ended, and not well."""
+        if self._process.poll():
+            raise self._failed(f"ended early with exit code {self._process.returncode}")
+
     def require_running(self) -> None:
         """Raise `ContestantError` if the process has ended."""
         if self._process.poll() is not None:

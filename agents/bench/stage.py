@@ -50,11 +50,12 @@ class Stage(msgspec.Struct, frozen=True):
     def topics(self, *names: str) -> Iterator[None]:
         """Create topics and delete them in the end."""
         specs = [TopicSpec(name, "any", "bench", PARTITIONS, _RETENTION_S) for name in names]
-        with self._existing(specs):
+        with self.existing(specs):
             yield
 
     @contextmanager
-    def _existing(self, specs: Sequence[TopicSpec]) -> Iterator[None]:
+    def existing(self, specs: Sequence[TopicSpec]) -> Iterator[None]:
+        """Create the topics of *specs* and delete them in the end, but for the one of commands."""
         asyncio.run(_create(self.bootstrap, specs))
         try:
             yield
@@ -67,7 +68,7 @@ class Stage(msgspec.Struct, frozen=True):
         _, *specs = topics.pipeline_topics(
             group, "", key=None, event="bench", partitions=PARTITIONS, retention_s=_RETENTION_S
         )
-        with self._existing(specs):
+        with self.existing(specs):
             yield
 
     def fill(self, source: str, n_events: int) -> None:

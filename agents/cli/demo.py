@@ -8,9 +8,9 @@ import click
 import msgspec
 
 from agents.cli.common import json_option, print_json, stderr, stdout
-from agents.demo.flights import TOTAL
 from agents.demo.run import Demo, Options
 from agents.demo.summary import Summary
+from agents.flights.data import TOTAL
 from agents.interrupts import Interrupts
 from headrace import settings
 from headrace.errors import DifferenceError
@@ -20,7 +20,7 @@ from headrace.errors import DifferenceError
 @click.option(
     "--events",
     type=click.IntRange(1, TOTAL),
-    default=60_000,
+    default=20_000,
     show_default=True,
     help=f"Flights to stream; {TOTAL} is the whole year.",
 )
@@ -47,11 +47,13 @@ def command(
     delivery: str | None,
     as_json: bool,
 ) -> None:
-    """Watch two workers learn from real flights: will this one arrive late?
+    """Watch two workers answer real flights: will this one arrive late?
 
-    Starts an Apache Kafka, creates topics, starts two workers, streams flights of 2013 from New York in
-    order of departure with broken records among them, and removes everything at its end. A Kafka that is
-    named keeps the topics.
+    Starts an Apache Kafka, creates topics, starts two workers, streams flights of 2013 from New York with
+    broken records among them, and removes everything at its end. A Kafka that is named keeps the topics.
+
+    A flight is answered as it leaves the gate. Whether it came late is told by its arrival, hours later in
+    event time, and only then learned; cancelled flights never arrive. The weather and the planes are tables.
 
     With --chaos the stream is slower, and in turn a worker gets SIGKILL every ten seconds, three times at
     the least. At the end the whole log is folded again and compared with what the workers saved, bit by bit:

@@ -1,128 +1,124 @@
-"""The demo's two ends: records into the source topic, results and dead letters out of the others."""
+"""The demo's near end: flights, weather and planes go into Kafka in the order in which they happened."""
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Iterable
-from datetime import date
+from collections import defaultdict, deque
+from collections.abc import Awaitable, Callable, Iterable
+from typing import Any, NamedTuple
 
-import msgspec
-from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, ConsumerRecord
+from aiokafka import AIOKafkaProducer
 
-from agents.demo.ledger import Ledger
+from agents.demo.answers import Books
 from agents.demo.pace import Pace
 from agents.demo.records import Item
-from agents.demo.score import Score
 from headrace.errors import HeadraceError
-from schemas import DeadLetter, Prediction
-from streams import reading
-from streams.topics import dead_topic, predictions_topic
 
 _PAUSE_S = 0.005
-_POLL_MS = 50
-
-_decode_prediction = msgspec.json.Decoder(Prediction).decode
-_decode_letter = msgspec.json.Decoder(DeadLetter).decode
 
 
-class Answers:
-    """Reads what the workers publish and joins it with the labels that were fed.
+class _Held(NamedTuple):
+    """An arrival, and how many departures come before it in event time."""
+
+    after: int
+    item: Item
+
+
+class Feed:
+    """Sends records in the order of event time.
+
+    An arrival is held back until Kafka has every departure before it, and its own is answered, as hours lie
+    between the two. The first departure waits until the rows before it, the planes, are in the log.
 
     Parameters
     ----------
-    pipeline
-        Its name.
-    consumer
-        Without a group; gets assigned here.
-    on_answer
-        Told the partition of every record that got its first answer.
-
-    Attributes
-    ----------
-    labels
-        By event id, those of flights that have no answer yet.
-    day
-        The latest day of departure that was answered.
+    pace
+        Says how many departures may have been sent by now.
+    in_log
+        Returns once so many rows are in the log.
     """
 
     def __init__(
         self,
-        pipeline: str,
-        consumer: AIOKafkaConsumer,
-        ledger: Ledger,
-        score: Score,
-        on_answer: Callable[[int], None] = lambda _: None,
+        producer: AIOKafkaProducer,
+        books: Books,
+        pace: Pace,
+        in_log: Callable[[int], Awaitable[None]],
     ) -> None:
-        self._predictions = predictions_topic(pipeline)
-        self._dead = dead_topic(pipeline)
-        self._consumer = consumer
-        self._ledger = ledger
-        self._score = score
-        self._on_answer = on_answer
-        self.labels: dict[str, bool | None] = {}
-        self.day: date | None = None
+        self._producer = producer
+        self._books = books
+        self._pace = pace
+        self._in_log = in_log
+        self._n_rows = 0
+        self._n_acked = 0
+        self._unacked: deque[asyncio.Future[Any]] = deque()
+        self._held: defaultdict[bytes, deque[_Held]] = defaultdict(deque)
 
-    async def seek_to_end(self) -> None:
-        """Start after whatever is there already."""
-        tps = await reading.require(self._consumer, self._predictions)
-        tps += await reading.require(self._consumer, self._dead)
-        await reading.seek(self._consumer, tps, last=0, since_s=None)
+    async def run(self, items: Iterable[Item]) -> None:
+        """Send *items* and return when Kafka has them all.
 
-    async def read(self) -> None:
-        """Read for ever."""
-        while True:
-            fetched = await self._consumer.getmany(timeout_ms=_POLL_MS)
-            for tp, records in fetched.items():
-                take = self._letter if tp.topic == self._dead else self._prediction
-                for record in records:
-                    take(record)
-
-    def _letter(self, record: ConsumerRecord) -> None:
-        letter = _decode_letter(record.value)
-        if self._ledger.answered(letter.source, record.partition, record.value, letter):
-            self._on_answer(record.partition)
-
-    def _prediction(self, record: ConsumerRecord) -> None:
-        found = _decode_prediction(record.value)
-        event_id = str(found.event_id)
-        if not self._ledger.answered(found.source, record.partition, record.value):
-            return
-        self._on_answer(record.partition)
-        if event_id not in self.labels:  # another program sent it
-            return
-        late = self.labels.pop(event_id)
-        day = date.fromisoformat(event_id[:10])
-        self.day = max(day, self.day or day)
-        if late is not None:
-            probability = (found.probability or {}).get("true", 0.0)
-            self._score.add(late=late, predicted=found.prediction, probability=probability)
-
-
-async def feed(
-    producer: AIOKafkaProducer,
-    topic: str,
-    items: Iterable[Item],
-    answers: Answers,
-    ledger: Ledger,
-    pace: Pace,
-) -> None:
-    """Send *items* as *pace* allows and return when Kafka has them all.
-
-    Raises
-    ------
-    HeadraceError
-        If Kafka refuses one.
-    """
-    for item in items:
-        while ledger.sent >= pace():  # noqa: ASYNC110 - the books are kept by callbacks and by a reader
+        Raises
+        ------
+        HeadraceError
+            If Kafka refuses one.
+        """
+        ledger = self._books.ledger
+        for item in items:
+            if item.arrives:
+                self._held[item.key].append(_Held(ledger.sent, item))
+            elif item.departs:
+                await self._turn()
+                await self._depart(item)
+            else:
+                await self._send(item)
+                self._n_rows += 1
+            await self._let_arrive()
+            if ledger.error is not None:
+                break
+        await self._producer.flush()
+        while any(self._held.values()) and ledger.error is None:
             await asyncio.sleep(_PAUSE_S)
-        if item.event_id is not None:
-            answers.labels[item.event_id] = item.late
-        sent = await producer.send(topic, item.value, key=item.key)
-        sent.add_done_callback(ledger.on_ack)
-        ledger.sent += 1
+            await self._let_arrive()
+        await self._producer.flush()
         if ledger.error is not None:
-            break
-    await producer.flush()
-    if ledger.error is not None:
-        raise HeadraceError("Kafka refused a record of the demo", why=str(ledger.error))
+            raise HeadraceError("Kafka refused a record of the demo", why=str(ledger.error))
+
+    async def _turn(self) -> None:
+        """Return when the next flight may leave."""
+        ledger = self._books.ledger
+        if not ledger.sent:
+            await self._in_log(self._n_rows)
+        while ledger.sent >= self._pace():  # the books are kept by callbacks and by a reader
+            await asyncio.sleep(_PAUSE_S)
+            await self._let_arrive()
+
+    async def _depart(self, item: Item) -> None:
+        if item.flight is not None:
+            self._books.results.sent.add(item.flight)
+        future = await self._send(item)
+        future.add_done_callback(self._books.ledger.on_ack)
+        self._unacked.append(future)
+        self._books.ledger.sent += 1
+
+    async def _let_arrive(self) -> None:
+        """Send the arrivals whose time has come."""
+        while self._unacked and self._unacked[0].done():
+            self._unacked.popleft()
+            self._n_acked += 1
+        for held in self._held.values():
+            while held and self._may_arrive(held[0]):
+                item = held.popleft().item
+                self._books.labels.send(item.flight or "")
+                await self._send(item)
+
+    def _may_arrive(self, held: _Held) -> bool:
+        if held.after > self._n_acked:
+            return False
+        return self._books.results.is_predicted(held.item.flight or "") or not self._books.ledger.waiting
+
+    async def _send(self, item: Item) -> asyncio.Future[Any]:
+        future: asyncio.Future[Any] = await self._producer.send(
+            item.topic, item.value, key=item.key, timestamp_ms=item.timestamp_ms
+        )
+        future.add_done_callback(self._books.ledger.note_refusal)
+        return future

@@ -1,4 +1,4 @@
-"""The demo's books: what went in, what came out, and whether the two agree to the record."""
+"""The demo's first book: which departures went in, what came out, and whether the two agree to the record."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ class Ledger:
         A sentence for each answer that should not be: in another partition than its record, or unlike
         an earlier answer to the same record.
     error
-        Why Kafka refused a record.
+        Why Kafka refused a record, of whichever topic.
     """
 
     def __init__(self, topic: str, starts: Mapping[int, int]) -> None:
@@ -60,12 +60,14 @@ class Ledger:
         self._answers: dict[int, dict[int, int]] = {p: {} for p in starts}
         self._done = dict.fromkeys(starts, 0)
 
-    def on_ack(self, future: asyncio.Future[Any]) -> None:
-        """Note where Kafka put a record; callback of the producer's future."""
-        if future.cancelled():
-            return
-        if future.exception() is not None:
+    def note_refusal(self, future: asyncio.Future[Any]) -> None:
+        """Note if Kafka did not take a record; callback of the producer's future."""
+        if not future.cancelled() and future.exception() is not None:
             self.error = future.exception()
+
+    def on_ack(self, future: asyncio.Future[Any]) -> None:
+        """Note where Kafka put a departure; callback of the producer's future."""
+        if future.cancelled() or future.exception() is not None:
             return
         place = future.result()
         partition, offset = place.partition, place.offset

@@ -12,14 +12,17 @@ from typing import NamedTuple
 from rich.console import Console
 from rich.text import Text
 
-from agents.demo.flights_pipeline import pipeline
-from streams.topics import predictions_topic
+from agents.flights.data import TOTAL
+from agents.flights.pipeline import ARRIVALS, DEPARTURES, pipeline
+from headrace.truth import LABELS_STATUS
+from streams.topics import facts_topic, predictions_topic
 
-TARGET = "agents.demo.flights_pipeline"
+TARGET = "agents.flights.pipeline"
 OWN_FLIGHT = (
-    '{"id":"mine/1","month":3,"day":10,"weekday":6,"hour":18.5,"distance":733,'
+    '{"id":"mine/1","at":1358983500,"month":1,"day":23,"weekday":2,"hour":18.0,"distance":733,'
     '"carrier":"UA","origin":"LGA","dest":"ORD","dep_delay":25}'
 )
+OWN_ARRIVAL = '{"event_id":"mine/1","carrier":"UA","late":true,"at":1358992500}'
 
 
 class Step(NamedTuple):
@@ -47,6 +50,7 @@ def without_kafka() -> list[Step]:
     return [
         Step(f"{headrace} demo --keep", "the same, and it stays up to look at"),
         Step(f"{headrace} demo --chaos", "a worker is killed every ten seconds, and nothing is lost"),
+        Step(f"{headrace} demo --events {TOTAL}", "the whole year, month by month"),
         Step(f"{headrace} init my-app", "a project of your own"),
         Step(f"{headrace} --help", "everything else"),
     ]
@@ -70,10 +74,19 @@ def with_kafka(bootstrap: str, *, workers: bool, keys: Path | None = None) -> li
         ),
     ]
     if workers:
-        send = f"{headrace} send {pipeline.source.name} - --key {pipeline.source.key} {at}"
-        steps.append(Step(f"echo '{OWN_FLIGHT}' | {send}", "a flight of your own"))
-    newest = "the newest results: yours, if you sent it" if workers else "the newest results"
-    steps.append(Step(f"{headrace} tail {results} -n 3 {at}", newest))
+        steps += [
+            Step(f"echo '{own}' | {headrace} send {topic} - --key {pipeline.source.key} {at}", why)
+            for own, topic, why in (
+                (OWN_FLIGHT, DEPARTURES, "a flight of your own"),
+                (OWN_ARRIVAL, ARRIVALS, "it arrives: its label"),
+            )
+        ]
+    yours = ": yours, if you sent it" if workers else ""
+    states = facts_topic(pipeline.name, LABELS_STATUS)
+    steps += [
+        Step(f"{headrace} tail {states} -n 1 {at}", f"what became of the newest label{yours}"),
+        Step(f"{headrace} tail {results} -n 3 {at}", f"the newest results{yours}"),
+    ]
     if shutil.which("kcat"):
         steps.append(Step(f"kcat -C -b {bootstrap} -t {results} -o -1 -e", "any Kafka client will do"))
     return steps

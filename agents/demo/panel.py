@@ -13,11 +13,15 @@ from rich.progress_bar import ProgressBar
 from rich.table import Table
 from rich.text import Text
 
-from agents.demo.score import Figures
+from agents.demo.board import Carrier, Now
 from schemas import DeadLetter
 
 WIDTH_MAX = 100
+N_CARRIERS = 3
+"""So many of the carriers predicted best are shown, and of those predicted worst."""
+
 _BARS = "▁▂▃▄▅▆▇█"
+_CURVE_POINTS = 28
 _LABEL_WIDTH = 18
 
 
@@ -43,18 +47,27 @@ class WorkerLine(NamedTuple):
 
 
 class Snapshot(NamedTuple):
-    """The demo at one moment; ``chaos`` says, where workers are killed, how that stands."""
+    """The demo at one moment.
+
+    ``joined`` labels came, ``pending`` flights wait for theirs. The first of ``carriers`` is predicted best.
+    ``is_done`` once nothing is awaited. ``chaos`` says, where workers are killed, how that stands.
+    """
 
     done: int
     total: int
     elapsed_s: float
     rate: float
     day: date | None
-    rolling: Figures | None
+    joined: int
+    pending: int
+    median_delay_s: float | None
+    now: Now | None
     curve: Sequence[tuple[float, float]]
+    carriers: Sequence[Carrier]
     workers: Sequence[WorkerLine]
     reasons: Mapping[str, int]
     last_letter: DeadLetter | None
+    is_done: bool
     chaos: str | None = None
 
     @property
@@ -70,13 +83,17 @@ class Snapshot(NamedTuple):
 
 def line(snapshot: Snapshot) -> str:
     """Return *snapshot* as one line of text."""
-    parts = [f"{snapshot.done:>7,} of {snapshot.total:,}", f"{snapshot.rate:>6,.0f}/s"]
-    if snapshot.rolling is not None:
-        found = snapshot.rolling
+    parts = [
+        f"{snapshot.done:>7,} of {snapshot.total:,}",
+        f"{snapshot.rate:>6,.0f}/s",
+        f"{snapshot.departed:>6}",
+        f"labels {snapshot.joined:,}",
+    ]
+    if snapshot.now is not None:
+        now = snapshot.now
         parts += [
-            f"{snapshot.departed:>6}",
-            f"accuracy {found.accuracy:.1%} (majority {found.majority_accuracy:.1%})",
-            f"ROC AUC {_auc(found.auc)}",
+            f"accuracy {now.accuracy:.1%} (majority {now.majority_accuracy:.1%})",
+            f"ROC AUC {_auc(now.auc)}",
         ]
     lag = sum(worker.lag for worker in snapshot.workers)
     parts += [f"lag {lag:,}", f"dead {snapshot.n_dead}"]
@@ -90,9 +107,10 @@ def line(snapshot: Snapshot) -> str:
 
 def panel(snapshot: Snapshot) -> RenderableType:
     """Return *snapshot* as a panel of at most `WIDTH_MAX` columns."""
-    rows = [_progress(snapshot), "", _figures(snapshot), "", _workers(snapshot), "", _dead(snapshot)]
+    parts = _figures(snapshot), _carriers(snapshot), _workers(snapshot), _dead(snapshot)
+    spaced = [row for part in parts for row in ("", part)]
     framed = Panel(
-        Group(*rows),
+        Group(_progress(snapshot), _labels(snapshot), *spaced),
         title="[bold]will this flight arrive late?[/]  New York, 2013",
         title_align="left",
         padding=(0, 1),
@@ -107,34 +125,56 @@ def _progress(snapshot: Snapshot) -> RenderableType:
     grid.add_column(ratio=1)
     grid.add_column(no_wrap=True, justify="right")
     grid.add_row(
-        f"[bold]{snapshot.done:>7,}[/] of {snapshot.total:,} events",
+        f"[bold]{snapshot.done:>7,}[/] of {snapshot.total:,} departures",
         ProgressBar(total=snapshot.total, completed=snapshot.done),
         f"[bold]{snapshot.rate:>6,.0f}[/]/s  {snapshot.elapsed_s:>3.0f} s  {snapshot.departed:>6}",
     )
     return grid
 
 
+def _labels(snapshot: Snapshot) -> RenderableType:
+    grid = _grid()
+    delay_s = snapshot.median_delay_s
+    half = "" if delay_s is None else f", half within {delay_s / 3600:.1f} h"
+    grid.add_row("labels", f"{snapshot.joined:,} came{half}; {snapshot.pending:,} flights wait")
+    return grid
+
+
 def _figures(snapshot: Snapshot) -> RenderableType:
-    found = snapshot.rolling
+    now = snapshot.now
     table = plain_table()
-    table.add_column("" if found is None else f"last {found.n:,}", no_wrap=True, min_width=_LABEL_WIDTH)
+    table.add_column("" if now is None else f"newest {now.n:,}", no_wrap=True, min_width=_LABEL_WIDTH)
     table.add_column("accuracy", justify="right", no_wrap=True)
     table.add_column("ROC AUC", justify="right", no_wrap=True)
     table.add_column("accuracy over time, 50 to 100 %", no_wrap=True)
-    ours, majority = zip(*snapshot.curve, strict=True) if snapshot.curve else ((), ())
+    points = thinned(snapshot.curve, _CURVE_POINTS)
+    ours, majority = zip(*points, strict=True) if points else ((), ())
     table.add_row(
         "headrace",
-        Text("-" if found is None else f"{found.accuracy:.1%}", "bold green"),
-        Text("-" if found is None else _auc(found.auc), "bold green"),
+        Text("-" if now is None else f"{now.accuracy:.1%}", "bold green"),
+        Text("-" if now is None else _auc(now.auc), "bold green"),
         Text(sparkline(ours), "green"),
     )
     table.add_row(
         "majority baseline",
-        "-" if found is None else f"{found.majority_accuracy:.1%}",
+        "-" if now is None else f"{now.majority_accuracy:.1%}",
         "0.500",
         Text(sparkline(majority), "dim"),
     )
     return table
+
+
+def _carriers(snapshot: Snapshot) -> RenderableType:
+    grid = _grid()
+    n = min(N_CARRIERS, len(snapshot.carriers) // 2)
+    grid.add_row("best carriers", _named(snapshot.carriers[:n]))
+    grid.add_row("worst carriers", _named(snapshot.carriers[::-1][:n]))
+    return grid
+
+
+def _named(carriers: Sequence[Carrier]) -> str:
+    shown = (f"{one.name} {one.accuracy:.1%}" for one in carriers)
+    return "   ".join(shown) or "-"
 
 
 def _workers(snapshot: Snapshot) -> RenderableType:
@@ -156,14 +196,20 @@ def _workers(snapshot: Snapshot) -> RenderableType:
 
 
 def _dead(snapshot: Snapshot) -> RenderableType:
-    grid = Table.grid(padding=(0, 2))
-    grid.add_column(min_width=_LABEL_WIDTH, no_wrap=True, style="bold")
-    grid.add_column(no_wrap=True, overflow="ellipsis")
+    grid = _grid()
     grid.add_row("dead letters", f"{snapshot.n_dead}  {reasons(snapshot.reasons)}")
     latest = "" if snapshot.last_letter is None else complaint(snapshot.last_letter)
     grid.add_row(Text("  the latest", "dim"), Text(latest, "dim"))
     if snapshot.chaos is not None:
         grid.add_row("kills", Text(snapshot.chaos, "yellow"))
+    return grid
+
+
+def _grid() -> Table:
+    """Return a grid of names and what there is to say of them."""
+    grid = Table.grid(padding=(0, 2))
+    grid.add_column(min_width=_LABEL_WIDTH, no_wrap=True, style="bold")
+    grid.add_column(no_wrap=True, overflow="ellipsis")
     return grid
 
 
@@ -182,6 +228,12 @@ def complaint(letter: DeadLetter) -> str:
     """Return what is wrong with a record, and where in it."""
     where = "" if letter.error.path == "$" else f"{letter.error.path}: "
     return f"{where}{letter.error.message}"
+
+
+def thinned(curve: Sequence[tuple[float, float]], n: int) -> Sequence[tuple[float, float]]:
+    """Return at most *n* points of *curve*, evenly spaced, the newest among them."""
+    step = -(-len(curve) // n)
+    return curve if step <= 1 else curve[::-1][::step][::-1]
 
 
 def sparkline(values: Sequence[float], low: float = 0.5, high: float = 1.0) -> str:

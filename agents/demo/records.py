@@ -1,4 +1,4 @@
-"""Flights as records of the source topic, with broken ones among them."""
+"""What the demo sends: flights, weather and planes as they happen, with broken departures among them."""
 
 from __future__ import annotations
 
@@ -7,24 +7,34 @@ from typing import NamedTuple
 
 import msgspec
 
-from agents.demo.flights_pipeline import Flight
+from agents.flights.data import FlightRecord
+from agents.flights.pipeline import ARRIVALS, DEPARTURES
 
 BROKEN_EVERY = 2_000
-"""One broken record follows each this many flights."""
+"""One broken record follows each this many departures."""
 
 FIRST_BROKEN_AT = 500
 """The first one comes soon, for people to see."""
 
-_encode = msgspec.json.Encoder().encode
-
 
 class Item(NamedTuple):
-    """One record to send; *event_id* is ``None`` for a broken one."""
+    """One record to send; *flight* is the id of the one that departs or arrives, ``None`` for all else."""
 
+    topic: str
     key: bytes
     value: bytes
-    event_id: str | None
-    late: bool | None
+    timestamp_ms: int
+    flight: str | None = None
+
+    @property
+    def departs(self) -> bool:
+        """Whether a prediction or a dead letter has to come of it."""
+        return self.topic == DEPARTURES
+
+    @property
+    def arrives(self) -> bool:
+        """Whether it is a label."""
+        return self.topic == ARRIVALS
 
 
 class Spoiler(NamedTuple):
@@ -34,25 +44,35 @@ class Spoiler(NamedTuple):
     spoil: Callable[[bytes], bytes]
 
 
-def encode(flight: Flight) -> bytes:
-    """Return *flight* as JSON; what is absent is left out."""
-    present = {name: v for name, v in msgspec.structs.asdict(flight).items() if v is not None}
-    return _encode(present)
+class _Departure(msgspec.Struct):
+    id: str
 
 
-def items(flights: Iterable[Flight]) -> Iterator[Item]:
-    """Yield the records of *flights*, and a broken copy now and then."""
-    for n, flight in enumerate(flights, start=1):
-        value = encode(flight)
-        yield Item(flight.carrier.encode(), value, flight.id, flight.late)
+class _Arrival(msgspec.Struct):
+    event_id: str
+
+
+_departure = msgspec.json.Decoder(_Departure).decode
+_arrival = msgspec.json.Decoder(_Arrival).decode
+
+
+def items(records: Iterable[FlightRecord]) -> Iterator[Item]:
+    """Yield *records*, and a broken copy of a departure now and then."""
+    n = 0
+    for record in records:
+        yield Item(*record, _flight(record))
+        if record.topic != DEPARTURES:
+            continue
+        n += 1
         if n % BROKEN_EVERY == FIRST_BROKEN_AT:
             spoiler = SPOILERS[n // BROKEN_EVERY % len(SPOILERS)]
-            yield Item(flight.carrier.encode(), spoiler.spoil(value), None, None)
+            yield Item(*record)._replace(value=spoiler.spoil(record.value))
 
 
-def n_records(n_flights: int) -> int:
-    """Return how many records `items` yields for so many flights."""
-    return n_flights + (n_flights + BROKEN_EVERY - FIRST_BROKEN_AT) // BROKEN_EVERY
+def _flight(record: FlightRecord) -> str | None:
+    if record.topic == DEPARTURES:
+        return _departure(record.value).id
+    return _arrival(record.value).event_id if record.topic == ARRIVALS else None
 
 
 def _wrong_type(value: bytes) -> bytes:

@@ -16,13 +16,15 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from agents.demo import flights, next_steps, story
+from agents.demo import next_steps, records, story
 from agents.demo.chaos import Chaos
-from agents.demo.flights_pipeline import Flight, pipeline
+from agents.demo.preparation import create_topics
 from agents.demo.proof import prove
-from agents.demo.session import Session, create_topics
+from agents.demo.session import Session
 from agents.demo.summary import Summary, summarise
 from agents.demo.views import LINE_INTERVAL_S, View, view_on
+from agents.flights import data, files
+from agents.flights.pipeline import pipeline
 from agents.interrupts import Interrupts, kill_children
 from agents.pipeline_topics import topic_specs
 from agents.supervisor import Supervisor
@@ -75,7 +77,7 @@ class Demo:
 
     def run(self, report: Callable[[Summary], None]) -> Summary:
         """Run it, hand the result to *report* and return it; with ``keep``, stay until interrupted."""
-        archive = flights.archive()
+        where = files.folder()
         self._console.print(f"[bold]headrace {__version__}[/] demo")
         with ExitStack() as stack:
             folder = stack.enter_context(_folder())
@@ -84,12 +86,11 @@ class Demo:
             n_before = self._create_topics(bootstrap)
             chosen = self._settings(bootstrap, folder)
             supervisor = stack.enter_context(self._workers(chosen, folder))
-            departures, session = self._get_ready(chosen, supervisor, archive)
+            session = self._get_ready(chosen, supervisor, where)
             with self._view:
                 self._interrupts.run(session.run(self._view))
             found = summarise(
                 session,
-                departures,
                 bootstrap=bootstrap,
                 learned_before=n_before,
                 restarts=supervisor.restarts,
@@ -116,8 +117,8 @@ class Demo:
         n_before = self._interrupts.run(create_topics(bootstrap))
         if self._options.bootstrap:
             self._say("kafka", f"the one at {bootstrap}")
-        names = ", ".join(spec.name for spec in topic_specs(pipeline))
-        self._say("topics", f"{names}: {pipeline.log.partitions} partitions, the last one 1")
+        for what, names in _topics().items():
+            self._say(what, ", ".join(names))
         if n_before:
             self._say(
                 "note", f"{story.many(n_before, 'record')} in there already: the models learn them first"
@@ -148,19 +149,17 @@ class Demo:
             on_log=self._chaos.heard if self._chaos else lambda _, __: None,
         )
 
-    def _get_ready(
-        self, chosen: Mapping[str, Any], supervisor: Supervisor, archive: Path
-    ) -> tuple[list[Flight], Session]:
+    def _get_ready(self, chosen: Mapping[str, Any], supervisor: Supervisor, where: Path) -> Session:
         """Read the flights while the workers start."""
         with self._busy("starting two workers, reading the flights") as progress:
-            departures = flights.load(self._options.events, archive)
-            session = Session(chosen["bootstrap"], departures, supervisor, chaos=self._chaos)
+            items = list(records.items(data.records(self._options.events, where)))
+            session = Session(chosen["bootstrap"], items, supervisor, chaos=self._chaos)
             self._interrupts.run(session.join(progress))
         for worker in supervisor.workers:
             held = ", ".join(map(str, worker.partitions or ()))
             self._say(f"worker {worker.number}", f"partitions {held}, pid {worker.pid}, {worker.address}")
         self._console.print()
-        return departures, session
+        return session
 
     def _prove(self, found: Summary, chosen: Mapping[str, Any], supervisor: Supervisor) -> Summary:
         """Compare the state of the models with that of the log folded again."""
@@ -222,6 +221,13 @@ class Demo:
         grid.add_column(min_width=9)
         grid.add_row(what, Text(text))
         self._console.print(grid)
+
+
+def _topics() -> dict[str, list[str]]:
+    """Return the names of the pipeline's topics by what they are to it."""
+    sources = [source.topic for source in pipeline.log_sources]
+    others = [spec.name for spec in topic_specs(pipeline) if spec.name not in {*sources, pipeline.log.name}]
+    return {"in": sources, "log": [pipeline.log.name], "out": others}
 
 
 def keys_file(folder: Path) -> Path:

@@ -4,46 +4,37 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import AsyncIterator, Callable, Coroutine, Sequence
+from collections.abc import AsyncIterator, Callable, Coroutine, Mapping, Sequence
 from contextlib import asynccontextmanager, suppress
 from typing import Any
 
-from agents.demo import records
+from agents.demo.answers import Answers, Books
+from agents.demo.board import Board
 from agents.demo.chaos import Chaos
-from agents.demo.feed import Answers, feed
-from agents.demo.flights_pipeline import Flight, pipeline
+from agents.demo.feed import Feed
+from agents.demo.label_book import LabelBook
 from agents.demo.ledger import Ledger
 from agents.demo.pace import FullSpeed, Pace, Steady
 from agents.demo.panel import Snapshot, WorkerLine
+from agents.demo.preparation import fold_rest
+from agents.demo.records import Item
 from agents.demo.recovery import Recovery
+from agents.demo.results import Results
 from agents.demo.score import Score
 from agents.demo.views import View
-from agents.pipeline_topics import topic_specs
+from agents.flights.pipeline import pipeline
 from agents.rate import Rate
 from agents.supervisor import Supervisor
 from headrace.errors import HeadraceError
-from streams import client, reading, topics
+from streams import client, reading
 
 TICK_S = 0.2
 STALL_LIMIT_S = 60.0
 """The demo gives up when nothing at all has changed for this long."""
 
-CURVE_POINTS = 28
+_WINDOW = str(pipeline.plan.declared.windows[0]) if pipeline.plan else ""
 
-
-async def create_topics(bootstrap: str) -> int:
-    """Create the topics that are missing; return how many records the source has already.
-
-    Raises
-    ------
-    TopicError
-        If one is there with another number of partitions.
-    """
-    async with client.admin(bootstrap) as admin:
-        await topics.create(admin, topic_specs(pipeline))
-        await topics.require(admin, topic_specs(pipeline), "agents.demo.flights_pipeline")
-    async with client.reader(bootstrap) as consumer:
-        return sum((await reading.end_offsets(consumer, pipeline.log.name)).values())
+_LOOK_INTERVAL_S = 0.05
 
 
 class Stall:
@@ -65,14 +56,16 @@ class Session:
 
     Parameters
     ----------
-    departures
+    items
         In the order in which to send them.
     chaos
         Kills workers meanwhile; the stream is an even one then.
 
     Attributes
     ----------
-    ledger, score
+    items
+        As given.
+    books, score
         What came of it.
     workers
         Who had which partitions in the end.
@@ -83,24 +76,25 @@ class Session:
     def __init__(
         self,
         bootstrap: str,
-        departures: Sequence[Flight],
+        items: Sequence[Item],
         supervisor: Supervisor,
         *,
         chaos: Chaos | None = None,
     ) -> None:
-        self.score = Score(stride=max(1, len(departures) // CURVE_POINTS))
-        self.ledger = Ledger(pipeline.log.name, {})
+        self.score = Score()
+        self.books = self._opened({}, {})
         self.workers: list[WorkerLine] = []
         self.elapsed_s = 0.0
         self._bootstrap = bootstrap
-        self._departures = departures
+        self.items = items
+        self._n_departures = sum(item.departs for item in items)
         self._supervisor = supervisor
         self._chaos = chaos
         self._recovery = Recovery(supervisor.workers)
         self._rate = Rate()
 
     async def join(self, progress: Callable[[str], None]) -> None:
-        """Return when every worker holds partitions and has replayed what was answered before.
+        """Return when every worker holds partitions, and all that was sent before is folded.
 
         Raises
         ------
@@ -108,8 +102,8 @@ class Session:
             If nothing changes for `STALL_LIMIT_S`.
         """
         stall = Stall()
-        async with _beside(self._recovery.watch()) as asking:
-            while not self._is_ready():
+        async with _beside(self._recovery.watch(), fold_rest(self._bootstrap)) as tasks:
+            while not (self._is_ready() and tasks[1].done()):
                 now = time.monotonic()
                 self._supervisor.check(now)
                 to_go = dict(self._recovery.remaining)
@@ -117,7 +111,7 @@ class Session:
                     raise self._failure("the workers did not get ready")
                 if n := sum(to_go.values()):
                     progress(f"the workers replay what they answered before: {n:,} to go")
-                await _pause(asking)
+                await _pause(tasks)
 
     def _is_ready(self) -> bool:
         return all(
@@ -126,42 +120,64 @@ class Session:
         )
 
     async def run(self, view: View) -> None:
-        """Stream all flights and return when each record has its answer."""
-        source = pipeline.log.name
+        """Stream all flights; return when each departure has its answer and each arrival its end."""
         async with (
             client.reader(self._bootstrap) as consumer,
-            client.producer(self._bootstrap, linger_ms=5) as producer,
+            client.producer(self._bootstrap, linger_ms=25) as producer,
         ):
-            self.ledger = Ledger(source, await reading.end_offsets(consumer, source))
-            answers = Answers(pipeline.name, consumer, self.ledger, self.score, self._answered)
+            log_ends = await reading.end_offsets(consumer, pipeline.log.name)
+            self.books = self._opened(await reading.end_offsets(consumer, pipeline.source.name), log_ends)
+            answers = Answers(pipeline.name, consumer, self.books, self._answered)
             await answers.seek_to_end()
-            items, pace = records.items(self._departures), self._pace()
-            fed = feed(producer, source, items, answers, self.ledger, pace)
+
+            async def in_log(n_rows: int) -> None:
+                """Each row goes to every partition of the log."""
+                while True:
+                    ends = await reading.end_offsets(consumer, pipeline.log.name)
+                    if all(ends[partition] - start >= n_rows for partition, start in log_ends.items()):
+                        return
+                    await asyncio.sleep(_LOOK_INTERVAL_S)
+
+            pace = self._pace()
+            fed = Feed(producer, self.books, pace, in_log).run(self.items)
             await self._watch(view, answers, fed, pace)
+
+    def _opened(self, source_ends: Mapping[int, int], log_ends: Mapping[int, int]) -> Books:
+        """Return empty books for what is sent after these offsets."""
+        return Books(
+            Ledger(pipeline.source.name, source_ends),
+            LabelBook(pipeline.log.name, log_ends),
+            Results(self.score),
+            Board(_WINDOW),
+        )
 
     def _pace(self) -> Pace:
         if self._chaos is None:
-            return FullSpeed(self.ledger)
-        chaos, n_records = self._chaos, records.n_records(len(self._departures))
-        return Steady(n_records, self.ledger, lambda: chaos.is_over)
+            return FullSpeed(self.books.ledger, self.books.labels)
+        chaos = self._chaos
+        return Steady(self._n_departures, self.books.ledger, lambda: chaos.is_over)
 
     def _answered(self, partition: int) -> None:
         if self._chaos is not None:
             self._chaos.answered(partition, time.monotonic())
 
     async def _watch(self, view: View, answers: Answers, fed: Coroutine[Any, Any, None], pace: Pace) -> None:
-        started_at, stall = time.monotonic(), Stall()
+        started_at, stall, books = time.monotonic(), Stall(), self.books
         async with _beside(fed, answers.read(), self._recovery.watch()) as tasks:
-            while not (tasks[0].done() and self.ledger.waiting == 0 and self._is_calm()):
+            while not (tasks[0].done() and self._is_done() and self._is_calm()):
                 await _pause(tasks)
                 now = time.monotonic()
                 self._supervisor.check(now)
                 if self._chaos is not None:
                     self._kill(self._chaos, now, pace)
-                view.update(self._snapshot(now - started_at, answers))
+                view.update(self._snapshot(now - started_at))
                 n_killed = self._chaos.n_killed if self._chaos else 0
-                if stall.check(now, (self.ledger.done, n_killed, dict(self._recovery.remaining))):
+                n_done = books.ledger.done, books.labels.ended
+                if stall.check(now, (n_done, n_killed, dict(self._recovery.remaining))):
                     raise self._failure("nothing comes out any more")
+
+    def _is_done(self) -> bool:
+        return self.books.ledger.waiting == 0 and self.books.labels.waiting == 0
 
     def _is_calm(self) -> bool:
         return self._chaos is None or self._chaos.is_over
@@ -170,13 +186,13 @@ class Session:
         chaos.step(
             now,
             self._supervisor.workers,
-            lag=self.ledger.lag,
+            lag=self.books.ledger.lag,
             is_calm=self._is_ready(),
             is_ending=pace.is_ending,
         )
 
-    def _snapshot(self, elapsed_s: float, answers: Answers) -> Snapshot:
-        ledger = self.ledger
+    def _snapshot(self, elapsed_s: float) -> Snapshot:
+        ledger, labels, results, board = self.books
         self.elapsed_s = elapsed_s
         self.workers = [
             WorkerLine(
@@ -192,15 +208,20 @@ class Session:
         ]
         return Snapshot(
             done=ledger.done,
-            total=records.n_records(len(self._departures)),
+            total=self._n_departures,
             elapsed_s=elapsed_s,
             rate=self._rate.mark(elapsed_s, ledger.done),
-            day=answers.day,
-            rolling=self.score.rolling(),
-            curve=self.score.curve,
+            day=results.day,
+            joined=labels.joined,
+            pending=self.books.pending,
+            median_delay_s=labels.median_delay_s,
+            now=board.now(),
+            curve=board.curve,
+            carriers=board.carriers(),
             workers=self.workers,
             reasons=ledger.reasons,
             last_letter=next(reversed(ledger.letters.values()), None),
+            is_done=ledger.done == self._n_departures and self._is_done(),
             chaos=None if self._chaos is None else self._chaos.status(),
         )
 

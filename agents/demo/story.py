@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from datetime import date
 from io import StringIO
 
@@ -13,13 +14,13 @@ from rich.text import Text
 
 from agents.demo.panel import WIDTH_MAX, plain_table
 from agents.demo.proof import Proof
-from agents.demo.summary import FIRST, Share, Summary
+from agents.demo.summary import FIRST, Labels, Measured, Share, Summary
 
 
 def tell(console: Console, found: Summary) -> None:
     """Print what happened."""
     console.print("\n[bold]What happened[/]")
-    for sentence in (_stream(found), _task(found), _sharing(found)):
+    for sentence in (_stream(found), _task(), _lessons(found.labels), _sharing(found)):
         _say(console, sentence)
     console.print("\n[bold]How good it was[/]")
     _tell_figures(console, found)
@@ -32,9 +33,10 @@ def tell(console: Console, found: Summary) -> None:
 
 def tell_proof(console: Console, found: Summary, proof: Proof) -> None:
     """Print whether anything was lost or came out otherwise."""
+    n_twice = found.duplicates + found.labels.duplicates
     mark = "[green]bit-identical[/]" if proof.is_identical else "[bold red]NOT THE SAME[/]"
     console.print(
-        f"  lost {found.lost:,}, duplicates with the same bytes {found.duplicates:,}, "
+        f"  lost {found.lost:,}, duplicates with the same bytes {n_twice:,}, "
         f"with other bytes {len(found.wrong):,}",
         soft_wrap=True,
     )
@@ -64,15 +66,24 @@ def _stream(found: Summary) -> str:
     )
 
 
-def _task(found: Summary) -> str:
-    landed = found.figures["all"].n if "all" in found.figures else 0
-    gone = found.predictions - landed
-    unlabelled = f" {many(gone, 'flight')} never arrived: predicted, not learned." if gone else ""
+def _task() -> str:
     return (
-        "Of each flight, a logistic regression and a decision tree said whether it would arrive more than "
-        "15 minutes late. They saw what is known at the gate: carrier, route, time, and by how much it left "
-        "late, which tells most. Whether it did stands in the same event here; they were shown that after "
-        f"their answer, and learned from it.{unlabelled}"
+        "As each left the gate, a logistic regression and a decision tree said whether it would arrive more "
+        "than 15 minutes late. They saw what is known at that moment: carrier, route, time, by how much it "
+        "left late, which tells most, and from tables the weather at the airport and the plane."
+    )
+
+
+def _lessons(labels: Labels) -> str:
+    """Return how the models learned: only from what had arrived."""
+    delay = ""
+    if labels.median_delay_s is not None:
+        delay = f", half of them within {labels.median_delay_s / 3600:.1f} hours of event time"
+    never = labels.expired + labels.pending
+    missing = f" {many(never, 'flight')} never arrived: predicted, not learned." if never else ""
+    return (
+        f"Whether it was late came as a record of its own when it arrived{delay}. Only then was the answer "
+        f"that it got at departure scored, and its features of then learned.{missing}"
     )
 
 
@@ -100,37 +111,66 @@ def _tell_figures(console: Console, found: Summary) -> None:
         return
     table = plain_table()
     table.add_column("landed flights", no_wrap=True, min_width=16)
-    for name in ("accuracy", "majority baseline", "ROC AUC"):
+    for name in ("", "came late", "accuracy", "majority baseline", "ROC AUC"):
         table.add_column(name, justify="right", no_wrap=True)
-    for key, measured in found.figures.items():
-        if key == "all" or measured.n < found.figures["all"].n:
-            table.add_row(
-                f"{'all' if key == 'all' else f'the {key}'} {measured.n:,}",
-                f"{measured.accuracy:.1%}",
-                f"{measured.majority_accuracy:.1%}",
-                "-" if measured.roc_auc is None else f"{measured.roc_auc:.3f}",
-            )
+    for name, measured in _stretches(found):
+        table.add_row(
+            name,
+            f"{measured.n:,}",
+            f"{measured.late_share:.1%}",
+            f"{measured.accuracy:.1%}",
+            f"{measured.majority_accuracy:.1%}",
+            "-" if measured.roc_auc is None else f"{measured.roc_auc:.3f}",
+        )
     _print_table(console, table)
     _say(console, "The baseline says, each time, what was most frequent so far; its ROC AUC is 0.500.")
+    if len(found.carriers) > 1:
+        _say(console, _carriers(found))
     if found.learned_before:
         _say(
             console,
-            f"The topic held {many(found.learned_before, 'record')} before, and the models had learned "
+            f"The topic held {many(found.learned_before, 'departure')} before, and the models had learned "
             f"those, perhaps the same flights: the first {FIRST:,} tell nothing about fresh models.",
         )
 
 
-def _tell_books(console: Console, found: Summary) -> None:
-    mark = "[green]exact[/]" if found.exact else "[bold red]DOES NOT BALANCE[/]"
-    console.print(
-        f"  {many(found.events, 'record')} in = {many(found.predictions, 'prediction')} + "
-        f"{many(found.dead_letters, 'dead letter')}   {mark}",
-        soft_wrap=True,
+def _stretches(found: Summary) -> Iterator[tuple[str, Measured]]:
+    """Yield what stands in the table: the models' first flights, each period, the newest flights, all."""
+    whole = found.figures["all"]
+    if found.figures["first"].n < whole.n:
+        yield "the first", found.figures["first"]
+    if len(found.periods) > 1:
+        for period in found.periods:
+            first, is_week = period.first_day, period.unit == "week"
+            yield f"week of {_day(first)}" if is_week else f"{first:%B}", period.measured
+    if found.figures["last"].n < whole.n:
+        yield "the last", found.figures["last"]
+    yield "all", whole
+
+
+def _carriers(found: Summary) -> str:
+    best, worst = found.carriers[0], found.carriers[-1]
+    return (
+        f"By carrier, as the pipeline's own metrics say: {best.name} is predicted best, {best.accuracy:.1%} "
+        f"of {best.n:,} (baseline {best.majority_accuracy:.1%}), {worst.name} worst, {worst.accuracy:.1%} "
+        f"of {worst.n:,} (baseline {worst.majority_accuracy:.1%})."
     )
-    if found.duplicates:
-        _say(console, f"{many(found.duplicates, 'answer')} came twice, byte for byte the same.")
+
+
+def _tell_books(console: Console, found: Summary) -> None:
+    labels = found.labels
+    states = " + ".join(f"{n:,} {state}" for state, n in sorted(labels.states.items())) or "0 ends"
+    answers = f"{many(found.predictions, 'prediction')} + {many(found.dead_letters, 'dead letter')}"
+    for sides, is_exact in (
+        (f"{many(found.events, 'departure')} in = {answers}", found.answered_exactly),
+        (f"{many(labels.sent, 'arrival')} in = {states}", labels.exact),
+    ):
+        mark = "[green]exact[/]" if is_exact else "[bold red]DOES NOT BALANCE[/]"
+        console.print(f"  {sides}   {mark}", soft_wrap=True)
+    if n := found.duplicates + labels.duplicates:
+        _say(console, f"{many(n, 'answer')} came twice, byte for byte the same.")
     if found.foreign:
-        _say(console, f"Not counted: answers to {many(found.foreign, 'record')} of another program.")
+        _say(console, f"Not counted: answers to {many(found.foreign, 'departure')} of another program.")
     for sentence in found.wrong[:5]:
         _say(console, f"wrong: {sentence}")
     if found.letters:

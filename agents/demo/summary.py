@@ -4,14 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import date
+from typing import Literal
 
 import msgspec
 
+from agents.demo.answers import Books
+from agents.demo.board import Carrier
 from agents.demo.chaos import Kill
-from agents.demo.flights_pipeline import Flight
 from agents.demo.panel import complaint
 from agents.demo.proof import Proof
-from agents.demo.score import Figures
+from agents.demo.results import day_of
+from agents.demo.score import Figures, Score
 from agents.demo.session import Session
 
 FIRST = 1_000
@@ -25,6 +28,34 @@ class Measured(msgspec.Struct, frozen=True):
     accuracy: float
     majority_accuracy: float
     roc_auc: float | None
+    late_share: float
+
+
+class Period(msgspec.Struct, frozen=True):
+    """Figures over the flights that landed of a week or, in a long stream, a month."""
+
+    unit: Literal["week", "month"]
+    first_day: date
+    measured: Measured
+
+
+class Labels(msgspec.Struct, frozen=True):
+    """What became of the arrivals.
+
+    ``sent`` equals the sum of ``states``, the ends that they came to, where ``exact``. ``early`` arrivals
+    were in the log before their departure. ``expired`` flights waited until their time was over, ``pending``
+    ones still wait: cancelled and diverted ones never arrive. ``duplicates`` are ends told twice with the
+    same bytes.
+    """
+
+    sent: int
+    states: dict[str, int]
+    exact: bool
+    early: int
+    expired: int
+    pending: int
+    duplicates: int
+    median_delay_s: float | None
 
 
 class Share(msgspec.Struct, frozen=True):
@@ -47,9 +78,12 @@ class Summary(msgspec.Struct, frozen=True, kw_only=True):
     """The demo's result, as ``--json`` prints it.
 
     ``events`` are the ``flights`` and the broken records; they equal ``predictions`` + ``dead_letters`` where
-    ``exact``. ``duplicates`` are answers that came twice with the same bytes; ``wrong`` says in sentences
-    what should not be. ``foreign`` counts records of other programs answered meanwhile, ``learned_before``
-    those that the topic held already. ``kills`` and ``proof`` are those of ``--chaos``.
+    ``answered_exactly``; ``exact`` says that besides every arrival came to one end. ``duplicates`` are
+    answers that came twice with the same bytes; ``wrong`` says in sentences what should not be. ``foreign``
+    counts departures of other programs answered meanwhile, ``learned_before`` those that the topic held
+    already. ``figures`` and ``periods`` are made of the predictions and labels that the workers published;
+    ``carriers`` are from the pipeline's own metrics, the one predicted best first. ``kills`` and ``proof``
+    are those of ``--chaos``.
     """
 
     bootstrap: str
@@ -59,6 +93,7 @@ class Summary(msgspec.Struct, frozen=True, kw_only=True):
     events: int
     predictions: int
     dead_letters: int
+    answered_exactly: bool
     exact: bool
     duplicates: int
     wrong: list[str]
@@ -70,37 +105,42 @@ class Summary(msgspec.Struct, frozen=True, kw_only=True):
     letters: list[Letters]
     figures: dict[str, Measured]
     workers: list[Share]
+    labels: Labels
+    periods: list[Period]
+    carriers: list[Carrier]
     kills: list[Kill] = []
     proof: Proof | None = None
 
     @property
     def lost(self) -> int:
-        """Records without an answer."""
-        return self.events - self.predictions - self.dead_letters
+        """Departures without an answer, and arrivals without an end."""
+        unended = self.labels.sent - sum(self.labels.states.values())
+        return self.events - self.predictions - self.dead_letters + unended
 
 
 def summarise(
     session: Session,
-    departures: Sequence[Flight],
     *,
     bootstrap: str,
     learned_before: int,
     restarts: int,
     kills: Sequence[Kill] = (),
 ) -> Summary:
-    """Return what came of *session*, which fed *departures*."""
-    ledger = session.ledger
+    """Return what came of *session*."""
+    ledger, labels, _, board = session.books
+    days = [day_of(item.flight) for item in session.items if item.departs and item.flight]
     return Summary(
         bootstrap=bootstrap,
-        first_day=_day(departures[0]),
-        last_day=_day(departures[-1]),
-        flights=len(departures),
+        first_day=days[0],
+        last_day=days[-1],
+        flights=len(days),
         events=ledger.sent,
         predictions=ledger.predicted,
         dead_letters=ledger.dead,
-        exact=ledger.balances,
+        answered_exactly=ledger.balances,
+        exact=ledger.balances and labels.balances,
         duplicates=ledger.duplicates,
-        wrong=ledger.wrong,
+        wrong=ledger.wrong + labels.wrong,
         foreign=ledger.foreign,
         learned_before=learned_before,
         restarts=restarts,
@@ -110,22 +150,40 @@ def summarise(
             Letters(reason, n, complaint(ledger.letters[reason]))
             for reason, n in ledger.reasons.most_common()
         ],
-        figures=_figures(session),
+        figures=_figures(session.score),
         workers=[Share(w.number, list(w.partitions or ()), w.done) for w in session.workers],
+        labels=_labels(session.books),
+        periods=_periods(session.score),
+        carriers=board.carriers(),
         kills=list(kills),
     )
 
 
-def _figures(session: Session) -> dict[str, Measured]:
-    score = session.score
-    found = {"first": score.figures(0, FIRST), "last": score.rolling(), "all": score.figures()}
+def _labels(books: Books) -> Labels:
+    labels = books.labels
+    return Labels(
+        labels.sent,
+        dict(labels.states),
+        labels.balances,
+        labels.early,
+        labels.expired,
+        books.pending,
+        labels.duplicates,
+        labels.median_delay_s,
+    )
+
+
+def _figures(score: Score) -> dict[str, Measured]:
+    found = {"first": score.figures(0, FIRST), "last": score.newest(), "all": score.figures()}
     return {name: _measured(figures) for name, figures in found.items() if figures is not None}
+
+
+def _periods(score: Score) -> list[Period]:
+    unit: Literal["week", "month"] = "week" if score.is_of_weeks else "month"
+    return [Period(unit, first_day, _measured(found)) for first_day, found in score.periods().items()]
 
 
 def _measured(found: Figures) -> Measured:
     auc = None if found.auc is None else round(found.auc, 4)
-    return Measured(found.n, round(found.accuracy, 4), round(found.majority_accuracy, 4), auc)
-
-
-def _day(flight: Flight) -> date:
-    return date.fromisoformat(flight.id[:10])
+    accuracies = round(found.accuracy, 4), round(found.majority_accuracy, 4)
+    return Measured(found.n, *accuracies, auc, round(found.late_share, 4))

@@ -64,8 +64,7 @@ class LineView:
 
     def update(self, snapshot: Snapshot) -> None:
         """Print a line if it is time."""
-        finished = snapshot.done == snapshot.total
-        if finished or snapshot.elapsed_s - self._shown_at >= LINE_INTERVAL_S:
+        if snapshot.is_done or snapshot.elapsed_s - self._shown_at >= LINE_INTERVAL_S:
             self._shown_at = snapshot.elapsed_s
             self.note(line(snapshot))
 

@@ -27,9 +27,17 @@ def test_a_run_with_a_kafka_of_its_own_balances_beats_the_baseline_and_leaves_no
 
     assert found["exact"]
     assert found["events"] == found["predictions"] + found["dead_letters"] == 4_002
+    labels = found["labels"]
+    assert labels["states"] == {"joined": labels["sent"]}
+    assert labels["sent"] + labels["expired"] + labels["pending"] == 4_000
+    assert 3_600 < labels["median_delay_s"] < 6 * 3_600
+    assert labels["early"] == 0
     assert {letters["reason"]: letters["n"] for letters in found["letters"]} == {"type": 1, "json": 1}
     assert found["figures"]["all"]["accuracy"] > found["figures"]["all"]["majority_accuracy"] + 0.05
-    assert found["figures"]["all"]["roc_auc"] > 0.8
+    assert found["figures"]["all"]["roc_auc"] > 0.75
+    assert found["figures"]["all"]["n"] == labels["sent"]
+    assert sum(period["measured"]["n"] for period in found["periods"]) == labels["sent"]
+    assert {"DL", "EV"} <= {carrier["name"] for carrier in found["carriers"]}
     assert sorted(p for share in found["workers"] for p in share["partitions"]) == [0, 1, 2, 3]
     assert found["learned_before"] == found["restarts"] == 0
     assert "exact" in running.stderr()
@@ -49,16 +57,21 @@ def test_a_second_demo_on_the_same_kafka_goes_on_and_stays_for_the_commands_it_n
     found = json.loads(running.stdout())
     assert found["exact"]
     assert (found["events"], found["predictions"], found["learned_before"]) == (1, 1, n_before)
+    assert found["labels"]["exact"]
+    assert found["labels"]["sent"] == 1
     w.until(
         lambda: n_answers(bootstrap) > n_before and len(answered(bootstrap)) == n_before + 1,
-        "each record of the log has its answer",
+        "each departure has its answer",
     )
     n_predictions = n_records(bootstrap, "flights.predictions")
-    *others, tail = (command for command in commands(running.stderr()) if "kcat" not in command)
+    n_states = n_records(bootstrap, "flights.labels.status")
+    *others, states, tail = (command for command in commands(running.stderr()) if "kcat" not in command)
     answers = outputs(others, tmp_path)
     w.until(lambda: n_records(bootstrap, "flights.predictions") > n_predictions, "my flight is predicted")
-    answers |= outputs([tail], tmp_path)
+    w.until(lambda: n_records(bootstrap, "flights.labels.status") > n_states, "it has arrived")
+    answers |= outputs([states, tail], tmp_path)
     assert '"event_id":"mine/1"' in answers[tail]
+    assert '"event_id":"mine/1"' in answers[states]
     assert any("2 workers" in answer for answer in answers.values())
     assert any("bit-identical" in answer for answer in answers.values())
     assert running.interrupt() == 130
@@ -88,11 +101,12 @@ def outputs(shell_commands: list[str], cwd: Path) -> dict[str, str]:
 
 
 def answered(bootstrap: str) -> set[tuple[int, int]]:
-    """Return partition and offset of every record that has a prediction or a dead letter."""
+    """Return partition and offset of every departure that has a prediction or a dead letter."""
     messages = [
         m for topic in ("flights.predictions", "flights.dead") for m in w.consume(bootstrap, topic, 4)
     ]
-    sources = [json.loads(m.value())["source"] for m in messages]
+    values = [json.loads(m.value()) for m in messages]
+    sources = [value.get("origin") or value["source"] for value in values]
     return {(source["partition"], source["offset"]) for source in sources}
 
 

@@ -24,18 +24,16 @@ def test_workers_killed_in_turn_lose_nothing_and_the_state_is_bit_identical(demo
 
     assert found["exact"]
     assert found["events"] == found["predictions"] + found["dead_letters"] == 4_002
-    assert found["duplicates"] == 0
+    assert found["labels"]["states"] == {"joined": found["labels"]["sent"]}
+    assert found["labels"]["sent"] > 3_800
+    assert found["duplicates"] == found["labels"]["duplicates"] == 0
     assert [kill["worker"] for kill in found["kills"]][:3] == [1, 2, 1]
     assert found["restarts"] == len(found["kills"])
     assert all(kill["silent_s"] > 0 for kill in found["kills"])
     assert all(any(kill["snapshots"]) for kill in found["kills"])
-    assert found["proof"] == {
-        "partitions": 4,
-        "records": 4_002,
-        "beyond": 0,
-        "skipped": [],
-        "different": [],
-    }
+    proof = found["proof"]
+    assert proof.pop("records") > 4_000 + found["labels"]["sent"] + 4 * 3_322  # planes are in all partitions
+    assert proof == {"partitions": 4, "beyond": 0, "skipped": [], "different": []}
     said = running.stderr()
     for expected in (
         "kill 1: SIGKILL to worker 1, which holds partitions",

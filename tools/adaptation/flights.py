@@ -2,26 +2,27 @@
 
 from __future__ import annotations
 
+from itertools import islice
 from typing import Any
 
 import msgspec
 
-from agents.demo.flights import load
+from agents.flights import data, files
+from agents.flights.journeys import Journeys
 from tools.adaptation.streams import Stream
 
-_NAMED = ("carrier", "origin", "dest")
+_NOT_FEATURES = {"id", "at", "carrier", "origin", "dest", "tailnum", "late"}
 
 
 def flights(every: int) -> Stream:
     """Return each *every*-th flight of the year that landed: its numbers, and whether it came late."""
-    kept = [flight for flight in load()[::every] if flight.late is not None]
-    return Stream("flights", "unknown", [(_features(flight), flight.late) for flight in kept], ())
+    year = islice(Journeys(data.TOTAL, files.folder()), 0, None, every)
+    examples = [(_features(flight), arrival.late) for flight, arrival in year if arrival is not None]
+    return Stream("flights", "unknown", examples, ())
 
 
 def _features(flight: msgspec.Struct) -> dict[str, Any]:
     found = msgspec.structs.asdict(flight)
     return {
-        name: float(value)
-        for name, value in found.items()
-        if name not in (*_NAMED, "id", "late") and value is not None
+        name: float(value) for name, value in found.items() if name not in _NOT_FEATURES and value is not None
     }

@@ -99,6 +99,7 @@ class Clock:
     def __init__(self) -> None:
         self.started_at = 0.0
         self._wall = self._cpu = 0.0
+        self._took: tuple[float, float] | None = None
 
     def start(self, ago_s: float = 0.0) -> None:
         """Start *ago_s* seconds of busy work ago, unless it runs already."""
@@ -106,9 +107,15 @@ class Clock:
             self.started_at = time.time() - ago_s
             self._wall, self._cpu = time.perf_counter() - ago_s, time.process_time() - ago_s
 
-    def report(self, n_events: int) -> None:
+    def stop(self) -> None:
+        """Stop, unless it stands already."""
+        if self._took is None:
+            self._took = time.perf_counter() - self._wall, time.process_time() - self._cpu
+
+    def report(self, n_events: int, **more: Any) -> None:
         """Stop, print, and end the process: leaving the group would disturb the other worker."""
-        seconds, cpu = time.perf_counter() - self._wall, time.process_time() - self._cpu
+        self.stop()
+        seconds, cpu = self._took or (0.0, 0.0)
         line = {
             "events": n_events,
             "seconds": seconds,
@@ -116,6 +123,7 @@ class Clock:
             "peak_rss_mb": peak_rss_mb(),
             "started_at": self.started_at,
             "ended_at": self.started_at + seconds,
+            **more,
         }
         sys.stdout.write(json.dumps(line) + "\n")
         sys.stdout.flush()

@@ -33,6 +33,7 @@ def send(ledger: Ledger, *places: tuple[int, int]) -> None:
             future: asyncio.Future[Stored] = asyncio.get_running_loop().create_future()
             future.set_result(Stored(*place))
             ledger.on_ack(future)
+            ledger.note_refusal(future)
 
     ledger.sent += len(places)
     asyncio.run(acknowledge())
@@ -180,5 +181,7 @@ async def test_a_refusal_by_kafka_is_kept(ledger: Ledger) -> None:
     future: asyncio.Future[Stored] = asyncio.get_running_loop().create_future()
     future.set_exception(OSError("disk full"))
     ledger.on_ack(future)
+    ledger.note_refusal(future)
 
     assert str(ledger.error) == "disk full"
+    assert ledger.acked == 0

@@ -14,8 +14,8 @@ from rich.console import Console
 
 from agents.cli import cli
 from agents.demo import next_steps
-from agents.demo.flights_pipeline import pipeline
 from agents.demo.next_steps import Step
+from agents.flights.pipeline import pipeline
 from headrace.loading import load_pipeline
 from headrace.testing import Harness
 
@@ -107,10 +107,15 @@ def test_the_target_leads_to_the_demos_pipeline() -> None:
     assert load_pipeline(next_steps.TARGET).name == pipeline.name
 
 
-def test_the_flight_of_ones_own_is_a_valid_event() -> None:
+def test_the_flight_of_ones_own_is_a_valid_event_and_its_arrival_a_label_of_it() -> None:
     harness = Harness(pipeline)
     harness.send(next_steps.OWN_FLIGHT.encode())
-    assert [found["event_id"] for found in harness.predictions] == [json.loads(next_steps.OWN_FLIGHT)["id"]]
+    harness.label(next_steps.OWN_ARRIVAL.encode())
+    mine = json.loads(next_steps.OWN_FLIGHT)
+    assert [found["event_id"] for found in harness.predictions] == [mine["id"]]
+    assert [(found["event_id"], found["state"]) for found in harness.labels] == [(mine["id"], "joined")]
+    key = pipeline.source.key or ""
+    assert json.loads(next_steps.OWN_ARRIVAL)[key] == mine[key], "both go to the same partition"
 
 
 @pytest.mark.parametrize("width", [40, 80, 200])

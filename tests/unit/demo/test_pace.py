@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from agents.demo.label_book import LabelBook
 from agents.demo.ledger import Ledger
 from agents.demo.pace import AHEAD, LAST_S, STEADY_AHEAD, STEADY_LEAST_S, STEADY_PER_S, FullSpeed, Steady
 
@@ -28,11 +29,21 @@ def clock() -> Clock:
 
 
 def test_at_full_speed_a_fixed_number_waits_for_its_answer(ledger: Ledger) -> None:
-    pace = FullSpeed(ledger)
+    pace = FullSpeed(ledger, LabelBook("l", {0: 0}))
     assert pace() == AHEAD
     ledger.predicted = 700
     assert pace() == AHEAD + 700
     assert not pace.is_ending
+
+
+def test_arrivals_that_wait_to_be_learned_hold_departures_back(ledger: Ledger) -> None:
+    labels = LabelBook("l", {0: 0})
+    pace = FullSpeed(ledger, labels)
+    for n in range(120):
+        labels.send(str(n))
+    assert pace() == AHEAD - 120
+    labels.states["joined"] = 100
+    assert pace() == AHEAD - 20
 
 
 @pytest.mark.parametrize("total", [1, 400, 20_000, 60_000, 300_000])
@@ -50,7 +61,7 @@ def test_its_end_waits_for_what_is_to_happen_meanwhile(ledger: Ledger, clock: Cl
     is_over = False
     pace = Steady(60_000, ledger, lambda: is_over, clock)
     clock.now += 1_000
-    ledger.predicted = 50_000
+    ledger.predicted = 59_000
     held_back = 60_000 - pace()
     assert 0 < held_back < STEADY_PER_S * LAST_S
     is_over = True

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from datetime import date, timedelta
 
 import pytest
 from hypothesis import given
@@ -14,6 +15,8 @@ from agents.demo.score import WINDOW, Score, roc_auc
 from agents.rate import Rate
 
 Answer = tuple[bool, bool, float]
+
+DAY = date(2013, 1, 1)
 
 
 def counted_auc(labels: Sequence[bool], scores: Sequence[float]) -> float:
@@ -34,10 +37,10 @@ def answers(n: int, seed: int = 5) -> list[Answer]:
     return drawn
 
 
-def scored(given_answers: Sequence[Answer], stride: int = 2_000) -> Score:
-    score = Score(stride)
+def scored(given_answers: Sequence[Answer]) -> Score:
+    score = Score()
     for late, predicted, probability in given_answers:
-        score.add(late=late, predicted=predicted, probability=probability)
+        score.add(late=late, predicted=predicted, probability=probability, day=DAY)
     return score
 
 
@@ -66,7 +69,7 @@ def test_accuracy_is_rivers() -> None:
 
 def test_a_missing_prediction_counts_as_wrong() -> None:
     score = Score()
-    score.add(late=False, predicted=None, probability=0.0)
+    score.add(late=False, predicted=None, probability=0.0, day=DAY)
     found = score.figures()
     assert found is not None
     assert found.accuracy == 0.0
@@ -85,12 +88,12 @@ def test_the_baseline_says_what_was_most_frequent_before_each_answer() -> None:
     assert found.majority_accuracy == pytest.approx(right / 500)
 
 
-def test_rolling_figures_are_those_of_the_last_answers() -> None:
+def test_the_newest_figures_are_those_of_the_last_answers() -> None:
     drawn = answers(WINDOW + 700)
     score = scored(drawn)
     recent = drawn[-WINDOW:]
 
-    found = score.rolling()
+    found = score.newest()
 
     assert found is not None
     assert found.n == WINDOW
@@ -99,16 +102,42 @@ def test_rolling_figures_are_those_of_the_last_answers() -> None:
 
 
 def test_there_are_no_figures_before_the_first_answer() -> None:
-    assert Score().rolling() is None
+    assert Score().newest() is None
     assert Score().figures() is None
+    assert Score().periods() == {}
 
 
-def test_the_curve_has_a_point_per_stride() -> None:
-    drawn = answers(250)
-    curve = scored(drawn, stride=100).curve
-    first = sum(late == said for late, said, _ in drawn[:100]) / 100
-    assert len(curve) == 2
-    assert curve[0][0] == pytest.approx(first)
+def over(days: int) -> tuple[Score, list[tuple[date, Answer]]]:
+    """Return the score of answers spread over so many days, not in their order, and these with their day."""
+    drawn = [(DAY + timedelta(days=i * 37 % days), one) for i, one in enumerate(answers(20 * days))]
+    score = Score()
+    for day, (late, predicted, probability) in drawn:
+        score.add(late=late, predicted=predicted, probability=probability, day=day)
+    return score, drawn
+
+
+def check_periods(days: int, begins: Callable[[date], date]) -> list[date]:
+    """Compare the figures of each period with those of its answers, and return when the periods begin."""
+    score, drawn = over(days)
+    found = score.periods()
+    for begin, figures in found.items():
+        own = [one for day, one in drawn if begins(day) == begin]
+        assert figures.n == len(own)
+        assert figures.accuracy == pytest.approx(sum(late == said for late, said, _ in own) / len(own))
+        assert figures.late_share == pytest.approx(sum(late for late, _, _ in own) / len(own))
+        assert figures.auc == pytest.approx(counted_auc([a[0] for a in own], [a[2] for a in own]))
+    assert sum(figures.n for figures in found.values()) == len(drawn)
+    return [*found]
+
+
+def test_a_short_stream_is_told_by_weeks_from_its_first_day_on() -> None:
+    begins = check_periods(20, lambda day: DAY + timedelta(weeks=(day - DAY).days // 7))
+    assert begins == [date(2013, 1, 1), date(2013, 1, 8), date(2013, 1, 15)]
+
+
+def test_a_long_stream_is_told_by_months() -> None:
+    begins = check_periods(100, lambda day: day.replace(day=1))
+    assert begins == [date(2013, month, 1) for month in (1, 2, 3, 4)]
 
 
 def test_rate_is_that_of_the_last_seconds() -> None:

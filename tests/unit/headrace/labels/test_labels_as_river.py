@@ -10,7 +10,8 @@ from typing import Any
 import pytest
 from river import datasets, evaluate, linear_model, metrics, naive_bayes, preprocessing, stream, tree
 
-from agents.demo import flights
+from agents.flights import files
+from agents.flights.journeys import Journeys
 from headrace import Labels
 from headrace.labels.outcomes import Outcome, Waiter
 from headrace.labels.waiting import Waiting
@@ -37,11 +38,11 @@ DELAYS: dict[str, Any] = {
 
 def landed(n: int) -> Iterator[tuple[dict[str, Any], bool]]:
     """Yield the first *n* flights, less those that never arrived."""
-    for flight in flights.load(n):
-        if flight.late is not None and flight.dep_delay is not None:
+    for flight, arrival in Journeys(n, files.folder()):
+        if arrival is not None:
             yield (
                 {name: float(getattr(flight, name)) for name in ("hour", "distance", "dep_delay")},
-                flight.late,
+                arrival.late,
             )
 
 
