@@ -38,6 +38,7 @@ def summary(**changes: Any) -> Summary:
         answered_exactly=True,
         exact=True,
         duplicates=0,
+        duplicate_letters=0,
         wrong=[],
         foreign=0,
         learned_before=0,
