@@ -32,14 +32,15 @@ class Learned(msgspec.Struct, frozen=True):
     """What the models learned, with the record at ``offset`` of the log.
 
     ``step_before`` and ``step_after`` count the events learned on the partition. ``same_features`` says
-    whether each model learned the features that it was asked with. ``errors`` are of models that failed.
+    whether each model learned the features that it was asked with, ``None`` where those cannot be had any
+    more. ``errors`` are of models that failed.
     """
 
     offset: int
     label: Label | None
     step_before: int
     step_after: int
-    same_features: bool
+    same_features: bool | None
     errors: dict[str, str]
 
 
@@ -200,6 +201,6 @@ def _learned(lesson: Taught, sight: Sight | None) -> Learned:
         lesson.label,
         lesson.step,
         lesson.step + 1,
-        sight is not None and lesson.features == sight.features,
+        None if sight is None else lesson.features == sight.features,
         lesson.errors,
     )

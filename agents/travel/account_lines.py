@@ -137,9 +137,10 @@ def _label(told: LabelTold, event: Source) -> str:
 
 
 def _learned(learned: Learned) -> Iterator[Line]:
-    features = "the features it was answered with" if learned.same_features else "OTHER FEATURES"
-    steps = f"step {learned.step_before:,} -> {learned.step_after:,}"
-    yield "learned", f"at offset {learned.offset}, {steps}, {features}"
+    said = f"at offset {learned.offset}, step {learned.step_before:,} -> {learned.step_after:,}"
+    if learned.same_features is not None:
+        said += ", the features it was answered with" if learned.same_features else ", OTHER FEATURES"
+    yield "learned", said
     yield from (("", f"  {name} could not: {error}") for name, error in learned.errors.items())
 
 

@@ -53,7 +53,7 @@ class Traces(msgspec.Struct):
 async def stretches(
     consumer: AIOKafkaConsumer, pipeline: Pipeline, partitions: Sequence[int]
 ) -> list[Stretch]:
-    """Return all there is of *pipeline*'s topics that tell of events, in *partitions* or everywhere."""
+    """Return all there is of the topics that tell of events, in *partitions* of the log or in all."""
     topics: dict[str, Kind] = {
         predictions_topic(pipeline.name): "result",
         dead_topic(pipeline.name): "letter",
@@ -65,7 +65,7 @@ async def stretches(
         TopicPartition(topic, number)
         for topic in topics
         for number in there.get(topic, ())
-        if not partitions or number in partitions
+        if not partitions or number in partitions or topics[topic] == "letter"  # intake's stand anywhere
     ]
     starts, ends = await consumer.beginning_offsets(tps), await consumer.end_offsets(tps)
     return [Stretch(topics[tp.topic], tp.topic, tp.partition, starts[tp], ends[tp]) for tp in tps]
@@ -96,50 +96,59 @@ def names(letter: DeadLetter, field: str, event_id: str) -> bool:
 
 
 def _look(target: str, settings: Settings, event_id: str, where: Sequence[Stretch], tell: Tell) -> Traces:
-    return asyncio.run(_search(settings, matchers(load_pipeline(target), event_id), where, tell))
+    return asyncio.run(_search(settings, load_pipeline(target), event_id, where, tell))
 
 
 async def _search(
-    settings: Settings, matchers: Mapping[Kind, Matcher], where: Sequence[Stretch], tell: Tell
+    settings: Settings, pipeline: Pipeline, event_id: str, where: Sequence[Stretch], tell: Tell
 ) -> Traces:
-    found = Traces()
+    found, takers = Traces(), takers_of(pipeline, event_id)
+    mentions = mention(event_id).search
     for kind, topic in dict.fromkeys((one.kind, one.topic) for one in where):
         ranges = {one.partition: (one.start, one.stop) for one in where if one.topic == topic}
         async with log.reader(settings.bootstrap or "", topic) as consumer:
             async for _, records in log.read(consumer, topic, ranges):
                 for record in records:
+                    value = record.value
+                    if value is None or (kind != "letter" and mentions(value) is None):
+                        continue
                     with suppress(msgspec.DecodeError, UnicodeDecodeError):  # not of ours
-                        matchers[kind](record.value or b"", found)
+                        takers[kind](value, found)
                 tell(len(records))
     return found
 
 
-Matcher: TypeAlias = Callable[[bytes, Traces], None]
+def mention(event_id: str) -> re.Pattern[bytes]:
+    """Return what finds results and states of labels that name the event, as text or as a number.
+
+    All are written by one encoder, so most values need no decoding to be told apart.
+    """
+    spellings = [msgspec.json.encode(event_id)]
+    if re.fullmatch(r"-?\d+", event_id):
+        spellings.append(event_id.encode())
+    return re.compile(b',"event_id":(?:%s),' % b"|".join(map(re.escape, spellings)))
+
+
+Taker: TypeAlias = Callable[[bytes, Traces], None]
 """Adds a value to what was found, if it tells of the event."""
 
 
-def matchers(pipeline: Pipeline, event_id: str) -> Mapping[Kind, Matcher]:
-    """Return what tells, for each kind of record, whether it is about the event."""
-    # What headrace publishes is written by one encoder: most values need no decoding to be told apart.
-    needles = [b',"event_id":' + msgspec.json.encode(event_id) + b","]
-    if re.fullmatch(r"-?\d+", event_id):
-        needles.append(b',"event_id":' + event_id.encode() + b",")
-    labels = pipeline.labels
+def takers_of(pipeline: Pipeline, event_id: str) -> Mapping[Kind, Taker]:
+    """Return what looks at the values of each kind."""
+    fields = {kind.topic: kind.event_id for kind in (pipeline.labels, pipeline.feedback) if kind is not None}
 
     def result(value: bytes, found: Traces) -> None:
-        if any(needle in value for needle in needles) and str(_decode_result(value).event_id) == event_id:
+        if str(_decode_result(value).event_id) == event_id:
             found.results.append(value)
 
     def status(value: bytes, found: Traces) -> None:
-        if any(needle in value for needle in needles):
-            decoded = _decode_status(value)
-            if str(decoded.event_id) == event_id:
-                found.statuses.append(decoded)
+        decoded = _decode_status(value)
+        if str(decoded.event_id) == event_id:
+            found.statuses.append(decoded)
 
     def letter(value: bytes, found: Traces) -> None:
         decoded = _decode_letter(value)
-        is_label = labels is not None and decoded.source.topic == labels.topic
-        if names(decoded, labels.event_id if labels is not None and is_label else "id", event_id):
+        if names(decoded, fields.get(decoded.source.topic, "id"), event_id):
             found.letters.append(decoded)
 
     return {"result": result, "letter": letter, "status": status}

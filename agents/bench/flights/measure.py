@@ -111,6 +111,7 @@ class Measurement:
             partitions=len(ends),
             identical=kills.n_identical(verdicts, ends),
             states=sum(v["compared"] for v in verdicts),
+            labels=sum(v["step"] for v in verdicts),
             again=sum(ends.values()) - plan.n_logged(self._sent),
         )
 

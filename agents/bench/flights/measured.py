@@ -23,8 +23,8 @@ class Quality(msgspec.Struct, frozen=True):
 class Disturbed(msgspec.Struct, frozen=True):
     """A run with kills: how many *partitions* have a final state *identical* to that of a fold of their log.
 
-    ``states`` are all that were compared, snapshots on the way too; ``again`` the records of the log that
-    intake wrote more than once.
+    ``states`` are all that were compared, snapshots on the way too; ``labels`` how many were learned;
+    ``again`` the records of the log that intake wrote more than once.
     """
 
     kills: int
@@ -33,6 +33,7 @@ class Disturbed(msgspec.Struct, frozen=True):
     partitions: int
     identical: int
     states: int
+    labels: int
     again: int
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 
 from aiokafka.admin import AIOKafkaAdminClient
+from aiokafka.errors import GroupCoordinatorNotAvailableError
 
 from agents.flights import data
 from agents.flights.pipeline import ARRIVALS, DEPARTURES, PLANES, WEATHER, topic_of
@@ -25,5 +26,8 @@ def n_logged(sent: Counter[str], partitions: int) -> int:
 async def n_taken_in(admin: AIOKafkaAdminClient, name: str) -> int:
     """Return how many records of its topics the pipeline *name* has committed."""
     sources = {topic_of(topic, name) for topic in TOPICS}
-    committed = await admin.list_consumer_group_offsets(name)
+    try:
+        committed = await admin.list_consumer_group_offsets(name)
+    except GroupCoordinatorNotAvailableError:  # a fresh broker makes its offsets topic first
+        return 0
     return sum(max(at.offset, 0) for tp, at in committed.items() if tp.topic in sources)

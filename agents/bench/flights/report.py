@@ -16,14 +16,7 @@ from agents.bench.tables import Row
 
 QUALITY_COLUMNS = ("the same models", "labels", "never landed", "accuracy", "ROC AUC")
 MEMORY_COLUMNS = ("round", "a quarter", "half", "three quarters", "all", "growth since a quarter")
-KILLS_COLUMNS = (
-    "kills",
-    "seconds",
-    "partitions",
-    "bit-identical",
-    "states compared",
-    "records written twice",
-)
+KILLS_COLUMNS = ("kills", "s", "partitions", "bit-identical", "states compared", "labels", "written twice")
 
 RATIO = 0.6
 GROWTH = 1.1
@@ -105,7 +98,7 @@ def kills_rows(findings: Findings) -> list[Row]:
     found = findings.disturbed
     if found is None:
         return []
-    numbers = (found.partitions, found.identical, found.states, found.again)
+    numbers = (found.partitions, found.identical, found.states, found.labels, found.again)
     return [[str(found.kills), f"{found.seconds:.0f}", *(f"{n:,}" for n in numbers)]]
 
 

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import asyncio
 from contextlib import suppress
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
+from aiokafka.cluster import ClusterMetadata
 from faust.types import TP
 
 from agents.lag import LagWatch
@@ -29,19 +31,27 @@ class Consumer:
         return 0
 
 
+class Cluster:
+    """Brokers that have no topic yet."""
+
+    async def fetch_all_metadata(self) -> ClusterMetadata:
+        return ClusterMetadata()
+
+
 class App:
     """What `LagWatch` needs of an app."""
 
     consumer = Consumer()
+    producer = SimpleNamespace(_producer=SimpleNamespace(client=Cluster()))
 
 
-def shown() -> dict[tuple[str, str], float]:
-    """Return the gauge of the lag, by topic and partition."""
+def shown(pipeline: str) -> dict[tuple[str, str], float]:
+    """Return the gauge of a pipeline's lag, by topic and partition."""
     [family] = [family for family in registry.collect() if family.name == "headrace_consumer_lag_events"]
     return {
         (sample.labels["topic"], sample.labels["partition"]): sample.value
         for sample in family.samples
-        if sample.labels["pipeline"] == "lag"
+        if sample.labels["pipeline"] == pipeline
     }
 
 
@@ -68,19 +78,19 @@ async def measured(watch: LagWatch, monkeypatch: pytest.MonkeyPatch, *taken_in: 
 async def test_sources_that_are_taken_in_are_measured_without_any_log(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    watch = LagWatch(WorkerMetrics("lag", "lag.log"), 60.0)
+    watch = LagWatch(WorkerMetrics("taking", "lag.log"), 60.0)
 
     await measured(watch, monkeypatch, {EVENTS_0: 40, EVENTS_1: 100, LABELS_0: 99})
 
     assert watch.lags == {EVENTS_0: 60, EVENTS_1: 0, LABELS_0: 1}
-    assert shown() == {("lag.events", "0"): 60, ("lag.events", "1"): 0, ("lag.labels", "0"): 1}
+    assert shown("taking") == {("lag.events", "0"): 60, ("lag.events", "1"): 0, ("lag.labels", "0"): 1}
 
 
 async def test_a_source_that_was_given_away_is_shown_no_more(monkeypatch: pytest.MonkeyPatch) -> None:
-    watch = LagWatch(WorkerMetrics("lag", "lag.log"), 60.0)
+    watch = LagWatch(WorkerMetrics("giving", "lag.log"), 60.0)
 
     await measured(watch, monkeypatch, {EVENTS_0: 40, LABELS_0: 99}, {LABELS_0: 100})
+    assert (watch.lags, shown("giving")) == ({LABELS_0: 0}, {("lag.labels", "0"): 0})
 
-    assert watch.lags == {LABELS_0: 0}
-    assert shown()["lag.labels", "0"] == 0
-    assert ("lag.events", "0") not in shown()
+    await measured(watch, monkeypatch, {})
+    assert (watch.lags, shown("giving")) == ({}, {})

@@ -13,12 +13,14 @@ import pytest
 
 from agents.project import ProjectError, only_target
 from agents.travel import find, watching
-from agents.travel.account import Account, LabelTold, Learned
+from agents.travel.account import Account, LabelTold, Learned, accounts
 from agents.travel.account_lines import letter_lines, lines
-from agents.travel.refold import Passage
-from agents.travel.watching import Sight, Visit, Watcher
+from agents.travel.inquiry import Asked, Found
+from agents.travel.refold import Orders, Passage
+from agents.travel.watching import Sight, Taught, Visit, Watcher
 from headrace import Labels, Pipeline, Topic
 from headrace.fold import Fold
+from headrace.settings import Settings
 from headrace.witness import Witness
 from schemas import Answer, DeadLetter, Fault, LabelStatus, Prediction, Source
 from tests.folding import Kept, Reading, declare, events, linear
@@ -198,32 +200,46 @@ def test_a_letter_without_its_value_is_of_no_event() -> None:
 
 def test_results_are_found_by_their_id_whatever_else_they_hold() -> None:
     found = find.Traces()
-    match = find.matchers(late(), "17")["result"]
+    take = find.takers_of(late(), "17")["result"]
 
     place = Source("t.log", 0, 4)
     results = [Prediction("i", event_id, "t@1", 0, place, True) for event_id in ("17", 17, "171", "x")]
     for result in results:
-        match(msgspec.json.encode(result), found)
+        take(msgspec.json.encode(result), found)
 
     assert [msgspec.json.decode(value)["event_id"] for value in found.results] == ["17", 17]
 
 
+@pytest.mark.parametrize("event_id", ["17", 17, -3, 'a"b', "a.b", "é", "[x]"])
+def test_what_is_published_of_an_event_mentions_it_and_no_other(event_id: str | int) -> None:
+    place = Source("t.log", 0, 4)
+    said = (
+        Prediction("i", event_id, "t@1", 0, place, True),
+        LabelStatus("i", event_id, "joined", "t@1", place),
+    )
+
+    values = [msgspec.json.encode(one) for one in said]
+    assert [find.mention(str(event_id)).search(value) is not None for value in values] == [True, True]
+    assert [find.mention(f"{event_id}1").search(value) for value in values] == [None, None]
+    assert find.mention("axb").search(values[0]) is None
+
+
 def test_letters_of_labels_are_known_by_the_field_that_names_their_event() -> None:
     found = find.Traces()
-    match = find.matchers(late(event_id="payment"), "x1")["letter"]
+    take = find.takers_of(late(event_id="payment"), "x1")["letter"]
 
     for value, topic in ((b'{"payment": "x1"', "t.label"), (b'{"payment": "x1"', "t.event")):
-        match(msgspec.json.encode(letter(value + b"}", topic)), found)
+        take(msgspec.json.encode(letter(value + b"}", topic)), found)
 
     assert [one.source.topic for one in found.letters] == ["t.label"]
 
 
 def test_states_of_labels_are_found_by_the_id_of_their_event() -> None:
     found = find.Traces()
-    match = find.matchers(late(), 'a"b')["status"]
+    take = find.takers_of(late(), 'a"b')["status"]
 
     for event_id in ('a"b', "a", None):
-        match(msgspec.json.encode(LabelStatus("i", event_id, "joined", "t@1", Source("t.log", 0, 1))), found)
+        take(msgspec.json.encode(LabelStatus("i", event_id, "joined", "t@1", Source("t.log", 0, 1))), found)
 
     assert [status.event_id for status in found.statuses] == ['a"b']
 
@@ -332,6 +348,29 @@ def test_other_features_than_those_answered_with_are_cried_out() -> None:
 
     assert "learned|at offset 5, step 1 -> 2, OTHER FEATURES" in told
     assert "|  tree could not: ValueError: x" in told
+
+
+def test_a_lesson_is_told_where_the_answer_cannot_be_had_any_more() -> None:
+    status = LabelStatus("s", "x1", "joined", "t@1", Source("t.log", 0, 9), True, 4.0, 5)
+    pipeline = late()
+    found = Found(
+        pipeline,
+        Orders("t", pipeline.log.name, Settings()),
+        Asked("t", "x1"),
+        find.Traces(statuses=[status]),
+        {0: past([])},
+        {(0, 5): []},
+        [],
+        {},
+        {(0, 5): "the log begins at 7"},
+    )
+    sight = Sight(0, 9, 3, lessons={"s": Taught(9, True, 3, {"model": {"a": 1.0}}, {})})
+
+    [told] = accounts(found, [sight])
+
+    assert (told.why_not, told.refolded, told.waits) == ("the log begins at 7", None, False)
+    assert [label.learned for label in told.labels] == [Learned(9, True, 3, 4, None, {})]
+    assert "learned|at offset 9, step 3 -> 4\n" in text(told) + "\n"
 
 
 def test_a_letter_says_why_where_and_under_which_id() -> None:

@@ -31,7 +31,7 @@ def full_findings() -> Findings:
         runs=runs,
         rss_mb=[[100.0, 104.0, 105.0, 106.0], [100.0, 130.0, 131.0, 130.0], [200.0, 210.0, 216.0, 216.0]],
         qualities=[Quality(True, 990, 10, 0.92, 0.91), Quality(False, 990, 10, 0.915, 0.9096)],
-        disturbed=Disturbed(20, 7, 99.4, 4, 3, 12, 1_234),
+        disturbed=Disturbed(20, 7, 99.4, 4, 3, 12, 990, 1_234),
     )
 
 
@@ -71,7 +71,7 @@ def test_there_is_a_row_for_everything() -> None:
     assert [row[0] for row in run_rows(found)] == ["bare", "headrace"]
     assert [row[0] for row in quality_rows(found)] == ["with joins", "without joins"]
     assert [row[-1] for row in memory_rows(found)] == ["1.06", "1.30", "1.08"]
-    assert kills_rows(found) == [["20", "99", "4", "3", "12", "1,234"]]
+    assert kills_rows(found) == [["20", "99", "4", "3", "12", "990", "1,234"]]
     assert kills_rows(Findings()) == []
 
 
