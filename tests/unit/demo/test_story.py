@@ -216,6 +216,14 @@ def test_without_a_landed_flight_there_is_no_table() -> None:
     assert "0 arrivals in = 0 ends   exact" in text
 
 
+def test_flights_that_were_there_before_are_not_scored_again() -> None:
+    labels = Labels(1, {"duplicate": 1}, True, 0, 0, 0, 0, None)
+    text = told(summary(figures={}, labels=labels, periods=[], carriers=[], learned_before=1))
+    assert "The topics held the same flights" in text
+    assert "has landed" not in text
+    assert "1 arrival in = 1 duplicate   exact" in text
+
+
 def test_the_summary_survives_json() -> None:
     found = summary(kills=[Kill(1, [0], [7], 3, 6.5)], proof=Proof(4, 60_030, 0, [], []))
     assert msgspec.json.decode(msgspec.json.encode(found), type=Summary) == found
