@@ -37,6 +37,8 @@ class Ledger:
         The latest dead letter of each reason, the latest of all last.
     duplicates
         Answers that came again, byte for byte the same.
+    duplicate_letters
+        Those of them that are dead letters: intake's are told at least once, whatever the delivery.
     wrong
         A sentence for each answer that should not be: in another partition than its record, or unlike
         an earlier answer to the same record.
@@ -51,6 +53,7 @@ class Ledger:
         self.reasons: Counter[str] = Counter()
         self.letters: dict[str, DeadLetter] = {}
         self.duplicates = 0
+        self.duplicate_letters = 0
         self.wrong: list[str] = []
         self.error: BaseException | None = None
         self._topic = topic
@@ -90,6 +93,7 @@ class Ledger:
         if offset in seen:
             if seen[offset] == hash(value):
                 self.duplicates += 1
+                self.duplicate_letters += letter is not None
             else:
                 self.wrong.append(f"{_name(source)} was answered twice, and not alike")
             return False

@@ -107,7 +107,7 @@ def _share(share: Share) -> str:
 
 def _tell_figures(console: Console, found: Summary) -> None:
     if not found.figures:
-        _say(console, "No flight of these has landed: there is nothing to compare with.")
+        _say(console, _why_no_figures(found.labels))
         return
     table = plain_table()
     table.add_column("landed flights", no_wrap=True, min_width=16)
@@ -132,6 +132,12 @@ def _tell_figures(console: Console, found: Summary) -> None:
             f"The topic held {many(found.learned_before, 'departure')} before, and the models had learned "
             f"those, perhaps the same flights: the first {FIRST:,} tell nothing about fresh models.",
         )
+
+
+def _why_no_figures(labels: Labels) -> str:
+    if not labels.sent:
+        return "No flight of these has landed: there is nothing to compare with."
+    return "The topics held the same flights, with their labels: none was learned a second time, nor scored."
 
 
 def _stretches(found: Summary) -> Iterator[tuple[str, Measured]]:

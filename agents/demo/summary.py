@@ -79,11 +79,11 @@ class Summary(msgspec.Struct, frozen=True, kw_only=True):
 
     ``events`` are the ``flights`` and the broken records; they equal ``predictions`` + ``dead_letters`` where
     ``answered_exactly``; ``exact`` says that besides every arrival came to one end. ``duplicates`` are
-    answers that came twice with the same bytes; ``wrong`` says in sentences what should not be. ``foreign``
-    counts departures of other programs answered meanwhile, ``learned_before`` those that the topic held
-    already. ``figures`` and ``periods`` are made of the predictions and labels that the workers published;
-    ``carriers`` are from the pipeline's own metrics, the one predicted best first. ``kills`` and ``proof``
-    are those of ``--chaos``.
+    answers that came twice with the same bytes, ``duplicate_letters`` the dead letters among them; ``wrong``
+    says in sentences what should not be. ``foreign`` counts departures of other programs answered meanwhile,
+    ``learned_before`` those that the topic held already. ``figures`` and ``periods`` are made of the
+    predictions and labels that the workers published; ``carriers`` are from the pipeline's own metrics, the
+    one predicted best first. ``kills`` and ``proof`` are those of ``--chaos``.
     """
 
     bootstrap: str
@@ -96,6 +96,7 @@ class Summary(msgspec.Struct, frozen=True, kw_only=True):
     answered_exactly: bool
     exact: bool
     duplicates: int
+    duplicate_letters: int
     wrong: list[str]
     foreign: int
     learned_before: int
@@ -140,6 +141,7 @@ def summarise(
         answered_exactly=ledger.balances,
         exact=ledger.balances and labels.balances,
         duplicates=ledger.duplicates,
+        duplicate_letters=ledger.duplicate_letters,
         wrong=ledger.wrong + labels.wrong,
         foreign=ledger.foreign,
         learned_before=learned_before,

@@ -90,6 +90,15 @@ def test_an_equal_duplicate_is_counted_and_does_no_harm(ledger: Ledger) -> None:
     assert ledger.balances
 
 
+def test_a_dead_letter_that_came_again_is_told_apart(ledger: Ledger) -> None:
+    send(ledger, (0, 10), (0, 11))
+    predict(ledger, (0, 10), (0, 10))
+    refuse(ledger, [letter(0, 11, "type"), letter(0, 11, "type")])
+
+    assert (ledger.duplicates, ledger.duplicate_letters) == (2, 1)
+    assert ledger.balances
+
+
 def test_a_duplicate_does_not_hide_a_loss(ledger: Ledger) -> None:
     send(ledger, (0, 10), (0, 11))
     predict(ledger, (0, 10), (0, 10))

@@ -38,6 +38,7 @@ def summary(**changes: Any) -> Summary:
         answered_exactly=True,
         exact=True,
         duplicates=0,
+        duplicate_letters=0,
         wrong=[],
         foreign=0,
         learned_before=0,
@@ -213,6 +214,14 @@ def test_without_a_landed_flight_there_is_no_table() -> None:
     assert "No flight of these has landed" in text
     assert "1 flight never arrived" in text
     assert "0 arrivals in = 0 ends   exact" in text
+
+
+def test_flights_that_were_there_before_are_not_scored_again() -> None:
+    labels = Labels(1, {"duplicate": 1}, True, 0, 0, 0, 0, None)
+    text = told(summary(figures={}, labels=labels, periods=[], carriers=[], learned_before=1))
+    assert "The topics held the same flights" in text
+    assert "has landed" not in text
+    assert "1 arrival in = 1 duplicate   exact" in text
 
 
 def test_the_summary_survives_json() -> None:
