@@ -168,8 +168,8 @@ class FeedbackLoop:
         is_known = waiter.answer.error is None
         if lesson.verb == "reward" and is_known and lesson.value is not None:
             reward = float(lesson.value)
-            if self.off_policy is not None and (bandit := self._team.bandit) is not None:
-                self.off_policy.update(waiter.answer, reward, bandit.values(waiter.x))
+            if self.off_policy is not None:
+                self.off_policy.update(waiter.answer, reward, self._team.expected(waiter.x, counts))
             self._team.reward(waiter.x, reward, waiter.answer, counts, lesson.weight)
         elif lesson.verb == "label":
             self._team.learn(waiter.x, lesson.value, counts, lesson.weight)

@@ -71,6 +71,16 @@ class Team:
             reported(name, "learn", error, counts)
         self._learned_late(counts)
 
+    def expected(self, x: dict[Any, Any], counts: Counts) -> dict[str, float] | None:
+        """Return what each arm of the bandit is expected to earn, ``None`` if its models cannot say."""
+        name, verbs = self._members[0]
+        try:
+            found: dict[str, float] = verbs.model.values(x)  # type: ignore[attr-defined] # a bandit
+        except Exception as error:  # noqa: BLE001 - as above
+            reported(name, "predict", error, counts)
+            return None
+        return found
+
     @property
     def bandit(self) -> BanditModel | None:
         """The bandit, where one chooses."""

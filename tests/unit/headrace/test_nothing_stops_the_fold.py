@@ -1,0 +1,53 @@
+"""What events, remarks and models may be like without stopping the fold: it would stop for ever."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from river import linear_model, naive_bayes, optim
+
+import headrace as hr
+from headrace.testing import Harness
+
+
+class Visit(hr.Event):
+    at: float
+    age: float
+    liked: bool | None = None
+
+
+VISITS = hr.Topic("visits", Visit, time="at")
+
+
+def offers(arms: Any = ("mail", "banner"), policy: Any = None, **arguments: Any) -> hr.Pipeline:
+    models = hr.Bandit(arms, policy=policy)
+    given: dict[str, Any] = {"feedback": hr.Feedback("clicks"), "features": ["age"], **arguments}
+    return hr.Pipeline("offers", source=VISITS, models=models, **given)
+
+
+def likes(**arguments: Any) -> hr.Pipeline:
+    given: dict[str, Any] = {"models": naive_bayes.GaussianNB, "features": ["age"], **arguments}
+    return hr.Pipeline("likes", source=VISITS, target="liked", **given)
+
+
+def visit(n: int | str, age: float = 30.0) -> dict[str, Any]:
+    return {"id": str(n), "at": 0.0, "age": age}
+
+
+def diverging() -> Any:
+    return linear_model.LinearRegression(optim.SGD(0.01), clip_gradient=1e300)
+
+
+def test_arms_whose_models_have_diverged_get_their_rewards_and_say_nothing_of_the_greedy_policy() -> None:
+    harness = Harness(offers(policy=hr.EpsilonGreedy(model=diverging)))
+    for n in range(60):
+        harness.send(visit(n, age=1e10))
+    for n in range(60):
+        harness.feedback({"event_id": str(n), "value": 1})
+    harness.send(visit("last", age=1e10))
+
+    assert [remark["state"] for remark in harness.remarks] == ["joined"] * 60
+    assert "expected rewards are" in harness.predictions[-1]["error"]
+    assert harness.fold.loop is not None
+    assert (policy := harness.fold.loop.policy) is not None
+    assert policy.n == 60 > policy.greedy.n + 10
