@@ -51,3 +51,11 @@ def test_arms_whose_models_have_diverged_get_their_rewards_and_say_nothing_of_th
     assert harness.fold.loop is not None
     assert (policy := harness.fold.loop.policy) is not None
     assert policy.n == 60 > policy.greedy.n + 10
+
+
+def test_a_rating_that_counts_next_to_nothing_is_measured() -> None:
+    harness = Harness(likes(feedback=hr.Feedback("stars", "rating", weight="sure", every=1)))
+    harness.send(visit(1))
+    harness.feedback({"event_id": "1", "value": 4, "sure": 1e-200})
+
+    assert harness.metrics[0]["ratings"][""] == {"n": 1, "mean": 4.0, "error": None}
