@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from typing import Any
 
+import pytest
 from river import linear_model, naive_bayes, optim
 
 import headrace as hr
+from headrace.errors import SnapshotError
 from headrace.testing import Harness
 
 
@@ -59,3 +61,11 @@ def test_a_rating_that_counts_next_to_nothing_is_measured() -> None:
     harness.feedback({"event_id": "1", "value": 4, "sure": 1e-200})
 
     assert harness.metrics[0]["ratings"][""] == {"n": 1, "mean": 4.0, "error": None}
+
+
+def test_a_snapshot_of_a_bandit_with_other_arms_is_refused() -> None:
+    harness = Harness(offers())
+    harness.send(visit(1))
+
+    with pytest.raises(SnapshotError, match="expected mail, letter, found mail, banner"):
+        Harness(offers(["mail", "letter"])).restore(harness.snapshot())
