@@ -38,6 +38,7 @@ from headrace.topic import (
     checked_name,
     checked_sources,
     label_types,
+    types_in,
 )
 from schemas import EventDecoder, Limits
 from schemas.remarks import RemarkDecoder
@@ -198,14 +199,14 @@ class Pipeline:
         """Return what reads label records, if labels come later."""
         if self.labels is None:
             return None
-        return LabelReader(self.labels, self._id_type, self._per_s)
+        return LabelReader(self.labels, self._id_types, self._per_s)
 
-    def remark_reader(self) -> tuple[RemarkDecoder, type] | None:
-        """Return what reads feedback records, and the type of the ids in them, if there is feedback."""
+    def remark_reader(self) -> tuple[RemarkDecoder, set[type]] | None:
+        """Return what reads feedback records, and the types of the ids in them, if there is feedback."""
         if self.feedback is None:
             return None
         kinds = set() if self.target is None else label_types(self.source, self.target)
-        return self.feedback.decoder(self.limits, labels=kinds, per_s=self._per_s), self._id_type
+        return self.feedback.decoder(self.limits, labels=kinds, per_s=self._per_s), self._id_types
 
     def _take_models(
         self, models: ModelFactory | Mapping[str, ModelFactory] | Bandit
@@ -219,9 +220,8 @@ class Pipeline:
         return samples
 
     @property
-    def _id_type(self) -> type:
-        found: type = typing.get_type_hints(self.source.event_type)["id"]
-        return found
+    def _id_types(self) -> set[type]:
+        return types_in(typing.get_type_hints(self.source.event_type)["id"])
 
     @property
     def _per_s(self) -> float:

@@ -69,3 +69,32 @@ def test_a_snapshot_of_a_bandit_with_other_arms_is_refused() -> None:
 
     with pytest.raises(SnapshotError, match="expected mail, letter, found mail, banner"):
         Harness(offers(["mail", "letter"])).restore(harness.snapshot())
+
+
+class Named(hr.Event):
+    id: str | int
+    at: float
+    age: float
+    liked: bool | None = None
+
+
+def test_ids_may_be_texts_and_numbers() -> None:
+    harness = Harness(
+        hr.Pipeline(
+            "likes",
+            source=hr.Topic("visits", Named, time="at"),
+            target="liked",
+            models=naive_bayes.GaussianNB,
+            labels=hr.Labels("said"),
+            feedback=hr.Feedback("fixes", "correction"),
+        )
+    )
+    for event_id in (1, "1"):
+        harness.send({"id": event_id, "at": 0.0, "age": 30.0})
+        harness.label({"id": event_id, "liked": True})
+        harness.feedback({"event_id": event_id, "value": False})
+    harness.label({"id": 1.5, "liked": True})
+
+    assert [(s["state"], s["event_id"]) for s in harness.labels[:2]] == [("joined", 1), ("joined", "1")]
+    assert harness.labels[2]["reason"] == "id: expected int or str, got float '1.5'"
+    assert [(s["state"], s["event_id"]) for s in harness.remarks] == [("joined", 1), ("joined", "1")]
