@@ -177,9 +177,9 @@ class Pipeline:
             LogSource("event", source.name, source.event_type, self.key, time=time) for source in self.sources
         ]
         if self.labels is not None:
-            found.append(LogSource("label", self.labels.topic, key=self.labels.key))
+            found.append(_remarks("label", self.labels))
         if self.feedback is not None:
-            found.append(LogSource("feedback", self.feedback.topic, key=self.feedback.key))
+            found.append(_remarks("feedback", self.feedback))
         return found + lookup_sources(self.lookups)
 
     @property
@@ -259,3 +259,8 @@ class Pipeline:
     def fresh_models(self) -> dict[str, base.Estimator]:
         """Return newly built models by name."""
         return {name: factory() for name, factory in self.models.items()}
+
+
+def _remarks(kind: str, said: Labels | Feedback) -> LogSource:
+    """Return the topic of what is said of events that were answered."""
+    return LogSource(kind, said.topic, key=said.key, time=said.time, event_id=said.event_id)

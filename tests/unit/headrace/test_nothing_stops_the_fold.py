@@ -98,3 +98,31 @@ def test_ids_may_be_texts_and_numbers() -> None:
     assert [(s["state"], s["event_id"]) for s in harness.labels[:2]] == [("joined", 1), ("joined", "1")]
     assert harness.labels[2]["reason"] == "id: expected int or str, got float '1.5'"
     assert [(s["state"], s["event_id"]) for s in harness.remarks] == [("joined", 1), ("joined", "1")]
+
+
+class Measured(hr.Event):
+    id: int
+    at: float
+    age: float
+    liked: bool | None = None
+
+
+def test_ids_of_64_bits_and_times_in_milliseconds_find_their_event() -> None:
+    harness = Harness(
+        hr.Pipeline(
+            "likes",
+            source=hr.Topic("visits", Measured, time=hr.EventTime("at", unit="ms")),
+            target="liked",
+            models=naive_bayes.GaussianNB,
+            labels=hr.Labels("said", time="at"),
+            feedback=hr.Feedback("fixes", "correction", time="at"),
+        )
+    )
+    event_id, at = (1 << 62) + 1, 1.8e12
+    harness.send({"id": event_id, "at": at, "age": 30.0})
+    harness.label({"id": event_id, "liked": True, "at": at + 5000})
+    harness.feedback({"event_id": event_id, "value": False, "at": at + 7000})
+
+    assert harness.dead == []
+    for said, delay_s in ((harness.labels, 5.0), (harness.remarks, 7.0)):
+        assert [(s["state"], s["event_id"], s["delay_s"]) for s in said] == [("joined", event_id, delay_s)]
