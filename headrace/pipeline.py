@@ -254,7 +254,9 @@ class Pipeline:
         if time is None and self.transform is None and not waits and not self.lookups:
             return None
         keeps_time = time is not None and time.field in (self.features or ())
-        return Reader(time, keeps_time=keeps_time, transform=self.transform, lookups=self.lookups)
+        return Reader(
+            time, keeps_time=keeps_time, transform=self.transform, lookups=self.lookups, waits=waits
+        )
 
     def fresh_models(self) -> dict[str, base.Estimator]:
         """Return newly built models by name."""

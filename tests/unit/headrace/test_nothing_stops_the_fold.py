@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
-from river import linear_model, naive_bayes, optim
+from river import compose, linear_model, naive_bayes, optim
 
 import headrace as hr
 from headrace.errors import SnapshotError
@@ -126,3 +128,58 @@ def test_ids_of_64_bits_and_times_in_milliseconds_find_their_event() -> None:
     assert harness.dead == []
     for said, delay_s in ((harness.labels, 5.0), (harness.remarks, 7.0)):
         assert [(s["state"], s["event_id"], s["delay_s"]) for s in said] == [("joined", event_id, delay_s)]
+
+
+def as_numpy(x: dict[str, Any]) -> dict[str, Any]:
+    return {"log": np.log1p(x["age"]), "old": np.float32(x["age"]) > 50, "age": np.int64(x["age"])}
+
+
+def as_floats(x: dict[str, Any]) -> dict[str, Any]:
+    return {name: value.item() for name, value in as_numpy(x).items()}
+
+
+def test_features_of_numpy_wait_and_teach_as_pythons_own() -> None:
+    own, numpys = (
+        Harness(
+            likes(
+                transform=lambda made=made: compose.FuncTransformer(made),
+                labels=hr.Labels("said"),
+                feedback=hr.Feedback("fixes", "correction"),
+            )
+        )
+        for made in (as_floats, as_numpy)
+    )
+    for harness in (own, numpys):
+        for n in range(30):
+            harness.send(visit(n, age=20.0 + n))
+            harness.label({"id": str(n), "liked": n % 3 == 0})
+            harness.feedback({"event_id": str(n), "value": n % 2 == 0})
+
+    assert numpys.fold.step == 60
+    assert numpys.predictions == own.predictions
+
+
+def as_numpys_numbers(x: dict[str, Any]) -> dict[str, Any]:
+    return {"log": np.log1p(x["age"]), "age": np.int64(x["age"])}
+
+
+def test_a_bandit_reads_features_of_numpy() -> None:
+    harness = Harness(offers(transform=lambda: compose.FuncTransformer(as_numpys_numbers)))
+    harness.send(visit(1))
+    harness.feedback({"event_id": "1", "value": 1})
+
+    assert "error" not in harness.predictions[0]
+    assert [remark["state"] for remark in harness.remarks] == ["joined"]
+
+
+def with_path(x: dict[str, Any]) -> dict[str, Any]:
+    return {"file": Path("a"), **x}
+
+
+def test_an_event_with_a_feature_that_cannot_wait_is_a_dead_letter() -> None:
+    harness = Harness(likes(transform=lambda: compose.FuncTransformer(with_path), labels=hr.Labels("said")))
+    harness.send(visit(1))
+
+    assert harness.predictions == []
+    assert harness.dead[0]["error"]["type"] == "transform"
+    assert "feature 'file' is a PosixPath" in harness.dead[0]["error"]["message"]
