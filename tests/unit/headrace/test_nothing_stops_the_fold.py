@@ -12,6 +12,7 @@ from river import compose, linear_model, naive_bayes, optim
 import headrace as hr
 from headrace.errors import SnapshotError
 from headrace.testing import Harness
+from schemas import Answer
 
 
 class Visit(hr.Event):
@@ -183,3 +184,15 @@ def test_an_event_with_a_feature_that_cannot_wait_is_a_dead_letter() -> None:
     assert harness.predictions == []
     assert harness.dead[0]["error"]["type"] == "transform"
     assert "feature 'file' is a PosixPath" in harness.dead[0]["error"]["message"]
+
+
+def test_a_combine_may_answer_with_numbers_of_numpy() -> None:
+    def combine(answers: Any) -> Answer:
+        return Answer(np.bool_(True), {"true": np.float64(0.75)}, np.float64(0.5))
+
+    models = {"one": naive_bayes.GaussianNB, "two": linear_model.LogisticRegression}
+    harness = Harness(likes(models=models, combine=combine, labels=hr.Labels("said")))
+    harness.send(visit(1))
+
+    (said,) = harness.predictions
+    assert (said["prediction"], said["probability"], said["score"]) == (True, {"true": 0.75}, 0.5)
