@@ -182,7 +182,7 @@ class FeedbackLoop:
         name, label, topic, partition = self._place
         source = Source(topic, partition, offset)
         ratings = None if self.ratings is None else self.ratings.report()
-        made_id = result_id(name, source, "feedback")
+        made_id = result_id(name, source, f"feedback.{self.n}")  # silences end together, at one offset
         return MetricsReport(made_id, label, source, self.n, [], policy=self.policy, ratings=ratings)
 
 

@@ -196,3 +196,13 @@ def test_a_combine_may_answer_with_numbers_of_numpy() -> None:
 
     (said,) = harness.predictions
     assert (said["prediction"], said["probability"], said["score"]) == (True, {"true": 0.75}, 0.5)
+
+
+def test_reports_of_one_moment_have_ids_of_their_own() -> None:
+    harness = Harness(offers(feedback=hr.Feedback("clicks", silence=0.0, wait_s=10, every=1)))
+    for n in range(4):
+        harness.send(visit(n))
+    harness.send({"id": "later", "at": 100.0, "age": 30.0})
+
+    assert [report["n"] for report in harness.metrics] == [1, 2, 3, 4]
+    assert len({report["id"] for report in harness.metrics}) == 4
