@@ -85,6 +85,7 @@ class LagWatch:
         async with asyncio.timeout(ANSWER_WITHIN_S):
             if not owned and not taken_in:  # nothing to measure, but is anybody there?
                 self.lags = {}
+                self._metrics.sources({})
                 await partitions_by_topic(raw_producer(app))
                 return
             positions = {tp: partition.processor.next_offset for tp, partition in owned.items()}
