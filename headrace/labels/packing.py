@@ -74,7 +74,7 @@ def _big(code: int, data: memoryview) -> int:
     return int.from_bytes(data, "big", signed=True)
 
 
-def _own(value: Any) -> bool | int | float | str:
+def _own(value: Any) -> Any:
     """Return a number or text of numpy's, or of a subclass, as Python's own."""
     for kinds, kind in _OWN:
         if isinstance(value, kinds):
