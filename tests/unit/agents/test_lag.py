@@ -84,3 +84,17 @@ async def test_a_source_that_was_given_away_is_shown_no_more(monkeypatch: pytest
     assert watch.lags == {LABELS_0: 0}
     assert shown()["lag.labels", "0"] == 0
     assert ("lag.events", "0") not in shown()
+
+
+async def test_a_worker_without_partitions_shows_no_source(monkeypatch: pytest.MonkeyPatch) -> None:
+    async def is_there(_: Any) -> dict[str, list[int]]:
+        return {}
+
+    monkeypatch.setattr("agents.lag.partitions_by_topic", is_there)
+    monkeypatch.setattr("agents.lag.raw_producer", lambda _: None)
+    watch = LagWatch(WorkerMetrics("lag", "lag.log"), 60.0)
+
+    await measured(watch, monkeypatch, {EVENTS_0: 40, LABELS_0: 99}, {})
+
+    assert watch.lags == {}
+    assert not {("lag.events", "0"), ("lag.labels", "0")} & shown().keys()
