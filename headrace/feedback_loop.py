@@ -12,6 +12,7 @@ from headrace.feedback.declaration import Feedback, Lesson
 from headrace.feedback.off_policy import OffPolicy
 from headrace.feedback.ratings import Ratings
 from headrace.judge import METRICS, Fact
+from headrace.labels.declaration import named
 from headrace.labels.outcomes import EventId, Outcome, Waiter, status_of
 from headrace.labels.waiting import Waiting
 from headrace.record import Counts, Record
@@ -39,7 +40,7 @@ class FeedbackLoop:
     waiting
         Where answers wait.
     reading
-        What reads the records, and the type of the events' ids.
+        What reads the records, and the types of the events' ids.
     team
         Who learns.
     models
@@ -63,7 +64,7 @@ class FeedbackLoop:
         self,
         feedback: Feedback,
         waiting: Waiting,
-        reading: tuple[RemarkDecoder, type],
+        reading: tuple[RemarkDecoder, set[type]],
         team: Team,
         models: Iterable[str],
         place: tuple[str, str, str, int],
@@ -77,7 +78,7 @@ class FeedbackLoop:
         if feedback.kind == "rating":
             self.ratings = Ratings(names if len(names) > 1 else ())
         self._feedback = feedback
-        self._decoder, self._id_type = reading
+        self._decoder, self._id_types = reading
         self._team = team
         self._place = place
 
@@ -133,8 +134,8 @@ class FeedbackLoop:
         self.report = None
 
     def _check_id(self, event_id: EventId) -> None:
-        if type(event_id) is not self._id_type:
-            wanted, got = self._id_type.__name__, type(event_id).__name__
+        if type(event_id) not in self._id_types:
+            wanted, got = named(self._id_types), type(event_id).__name__
             raise Refusal(
                 "type", f"expected the id of an event, {wanted}, got {got}", f"$.{self._feedback.event_id}"
             )
@@ -168,8 +169,8 @@ class FeedbackLoop:
         is_known = waiter.answer.error is None
         if lesson.verb == "reward" and is_known and lesson.value is not None:
             reward = float(lesson.value)
-            if self.off_policy is not None and (bandit := self._team.bandit) is not None:
-                self.off_policy.update(waiter.answer, reward, bandit.values(waiter.x))
+            if self.off_policy is not None:
+                self.off_policy.update(waiter.answer, reward, self._team.expected(waiter.x, counts))
             self._team.reward(waiter.x, reward, waiter.answer, counts, lesson.weight)
         elif lesson.verb == "label":
             self._team.learn(waiter.x, lesson.value, counts, lesson.weight)
@@ -181,7 +182,7 @@ class FeedbackLoop:
         name, label, topic, partition = self._place
         source = Source(topic, partition, offset)
         ratings = None if self.ratings is None else self.ratings.report()
-        made_id = result_id(name, source, "feedback")
+        made_id = result_id(name, source, f"feedback.{self.n}")  # silences end together, at one offset
         return MetricsReport(made_id, label, source, self.n, [], policy=self.policy, ratings=ratings)
 
 

@@ -113,7 +113,7 @@ def planned(
             "answers are scored with labels, and no target is named",
             fix="target='FIELD' with the name of the label's field in the event type",
         )
-    has_probabilities = any(map(gives_probabilities, samples.values()))
+    has_probabilities = task == "classification" and any(map(gives_probabilities, samples.values()))
     return checked_metrics(metrics, task, kinds, has_probabilities=has_probabilities)
 
 

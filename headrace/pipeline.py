@@ -38,6 +38,7 @@ from headrace.topic import (
     checked_name,
     checked_sources,
     label_types,
+    types_in,
 )
 from schemas import EventDecoder, Limits
 from schemas.remarks import RemarkDecoder
@@ -176,9 +177,9 @@ class Pipeline:
             LogSource("event", source.name, source.event_type, self.key, time=time) for source in self.sources
         ]
         if self.labels is not None:
-            found.append(LogSource("label", self.labels.topic, key=self.labels.key))
+            found.append(_remarks("label", self.labels))
         if self.feedback is not None:
-            found.append(LogSource("feedback", self.feedback.topic, key=self.feedback.key))
+            found.append(_remarks("feedback", self.feedback))
         return found + lookup_sources(self.lookups)
 
     @property
@@ -198,14 +199,14 @@ class Pipeline:
         """Return what reads label records, if labels come later."""
         if self.labels is None:
             return None
-        return LabelReader(self.labels, self._id_type, self._per_s)
+        return LabelReader(self.labels, self._id_types, self._per_s)
 
-    def remark_reader(self) -> tuple[RemarkDecoder, type] | None:
-        """Return what reads feedback records, and the type of the ids in them, if there is feedback."""
+    def remark_reader(self) -> tuple[RemarkDecoder, set[type]] | None:
+        """Return what reads feedback records, and the types of the ids in them, if there is feedback."""
         if self.feedback is None:
             return None
         kinds = set() if self.target is None else label_types(self.source, self.target)
-        return self.feedback.decoder(self.limits, labels=kinds, per_s=self._per_s), self._id_type
+        return self.feedback.decoder(self.limits, labels=kinds, per_s=self._per_s), self._id_types
 
     def _take_models(
         self, models: ModelFactory | Mapping[str, ModelFactory] | Bandit
@@ -219,9 +220,8 @@ class Pipeline:
         return samples
 
     @property
-    def _id_type(self) -> type:
-        found: type = typing.get_type_hints(self.source.event_type)["id"]
-        return found
+    def _id_types(self) -> set[type]:
+        return types_in(typing.get_type_hints(self.source.event_type)["id"])
 
     @property
     def _per_s(self) -> float:
@@ -254,8 +254,15 @@ class Pipeline:
         if time is None and self.transform is None and not waits and not self.lookups:
             return None
         keeps_time = time is not None and time.field in (self.features or ())
-        return Reader(time, keeps_time=keeps_time, transform=self.transform, lookups=self.lookups)
+        return Reader(
+            time, keeps_time=keeps_time, transform=self.transform, lookups=self.lookups, waits=waits
+        )
 
     def fresh_models(self) -> dict[str, base.Estimator]:
         """Return newly built models by name."""
         return {name: factory() for name, factory in self.models.items()}
+
+
+def _remarks(kind: str, said: Labels | Feedback) -> LogSource:
+    """Return the topic of what is said of events that were answered."""
+    return LogSource(kind, said.topic, key=said.key, time=said.time, event_id=said.event_id)

@@ -12,6 +12,7 @@ from headrace.event_time import EventClock, EventTime
 from headrace.features.lookup import Lookup
 from headrace.features.moment import Moment, bind_clock, clocked
 from headrace.features.tables import LookupTables
+from headrace.labels.packing import STORABLE
 from schemas import Refusal
 
 
@@ -29,6 +30,8 @@ class Reader:
         event time.
     lookups
         Tables whose rows join events before they are transformed.
+    waits
+        Whether events wait after they were answered, and so their features do.
 
     Attributes
     ----------
@@ -45,7 +48,9 @@ class Reader:
         keeps_time: bool,
         transform: Callable[[], base.Transformer] | None = None,
         lookups: Sequence[Lookup] = (),
+        waits: bool = False,
     ) -> None:
+        self._waits = waits
         self.clock = EventClock(time)
         self.tables = LookupTables(lookups) if lookups else None
         self.transform = None if transform is None else transform()
@@ -99,6 +104,8 @@ class Reader:
             transform.learn_one(x)  # type: ignore[union-attr] # as above
         except Exception as error:
             raise Refusal("transform", f"{type(error).__name__}: {error}"[:500]) from error
+        if self._waits:
+            _require_storable(made)
         return made
 
     def _bound(self) -> Moment | None:
@@ -135,3 +142,10 @@ class Reader:
         self.clock.restore(state["clock"])
         self.transform = state["transform"]
         self._moment = self._bound()
+
+
+def _require_storable(made: dict[Any, Any]) -> None:
+    for name, value in made.items():
+        if not isinstance(value, STORABLE):
+            kind = type(value).__name__
+            raise Refusal("transform", f"feature {name!r} is a {kind}, expected a number, a bool or a text")

@@ -71,6 +71,16 @@ class Team:
             reported(name, "learn", error, counts)
         self._learned_late(counts)
 
+    def expected(self, x: dict[Any, Any], counts: Counts) -> dict[str, float] | None:
+        """Return what each arm of the bandit is expected to earn, ``None`` if its models cannot say."""
+        name, verbs = self._members[0]
+        try:
+            found: dict[str, float] = verbs.model.values(x)  # type: ignore[attr-defined] # a bandit
+        except Exception as error:  # noqa: BLE001 - as above
+            reported(name, "predict", error, counts)
+            return None
+        return found
+
     @property
     def bandit(self) -> BanditModel | None:
         """The bandit, where one chooses."""
@@ -123,10 +133,9 @@ class Team:
         """Return the answer of those that have one; `combine` may be a user's own, and be wrong."""
         try:
             final = self._combine({name: a for name, a in answers.items() if a.error is None})
-            _require_publishable(final)
+            return _publishable(final)
         except Exception as error:  # noqa: BLE001 - as above
             return Answer(error=reported("combine", "predict", error, counts))
-        return final
 
 
 def reported(name: str, verb: str, error: Exception, counts: Counts) -> str:
@@ -135,8 +144,14 @@ def reported(name: str, verb: str, error: Exception, counts: Counts) -> str:
     return f"{verb}: {type(error).__name__}: {error}"[:500]
 
 
-def _require_publishable(answer: Answer) -> None:
-    labels.plain(answer.prediction)
+def _publishable(answer: Answer) -> Answer:
+    """Return *answer* in Python's own types, which results can carry."""
+    answer.prediction = labels.plain(answer.prediction)
+    if answer.score is not None:
+        answer.score = float(answer.score)
+    if answer.probability is not None:
+        answer.probability = {label: float(p) for label, p in answer.probability.items()}
     numbers = [answer.score, *(answer.probability or {}).values()]
     if not all(isfinite(n) for n in numbers if n is not None):
         raise ValueError(f"not a finite number among {numbers}")
+    return answer

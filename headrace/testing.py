@@ -117,14 +117,15 @@ class Harness:
             the test.
 
         """
-        names = [source.name for source in self.pipeline.sources]
-        if topic is not None and topic not in names:
+        sources = {source.name: source for source in self.pipeline.sources}
+        source = self.pipeline.source if topic is None else sources.get(topic)
+        if source is None:
             raise HeadraceError(
-                f"send: {topic!r} is no topic of events", why=f"the pipeline has {', '.join(names)}"
+                f"send: {topic!r} is no topic of events", why=f"the pipeline has {', '.join(sources)}"
             )
         if key is None:
-            key = key_of(event, self.pipeline.source.key)
-        self._send(topic or names[0], key, encoded(event), timestamp_ms)
+            key = key_of(event, source.key)
+        self._send(source.name, key, encoded(event), timestamp_ms)
 
     def label(
         self,

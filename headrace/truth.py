@@ -126,7 +126,7 @@ class Truth:
             else:
                 self._settle(self.waiting, event, time_s, record, counts)
         if self.loop is not None:
-            self._publish(self.loop.event(event_id, waiter, time_s, watermark_s, counts), record)
+            self._hear(self.loop.event(event_id, waiter, time_s, watermark_s, counts), record)
 
     def _settle(
         self,
@@ -164,7 +164,13 @@ class Truth:
     def remark(self, logged: LogRecord, record: Record, counts: Counts) -> None:
         """Take in a record of the feedback topic."""
         if self.loop is not None:
-            self._publish(self.loop.remark(logged, record, counts), record)
+            self._hear(self.loop.remark(logged, record, counts), record)
+
+    def _hear(self, facts: Iterable[Fact], record: Record) -> None:
+        """Publish what feedback teaches and brings about, alarms of drift too: no snapshot holds them."""
+        self._publish(facts, record)
+        if self.sentinel is not None:
+            self._alarm(self.sentinel, record)
 
     def _end(self, outcome: Outcome, record: Record, counts: Counts) -> None:
         """Teach what *outcome* says, and publish it."""

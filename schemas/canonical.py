@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import typing
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from typing import Any, TypeAlias
 
 import msgspec
@@ -17,6 +17,9 @@ from schemas.shape import check_shape
 
 Canonical: TypeAlias = Callable[[bytes], tuple[bytes, Any]]
 """Takes the bytes of a value; returns its canonical bytes, and what they say; raises `Refusal`."""
+
+_WIDE = float(1 << 63)
+"""Ids are less, and times."""
 
 
 def typed(
@@ -31,9 +34,12 @@ def typed(
     return _Typed(event_type, limits or Limits(), time).canonical
 
 
-def free(limits: Limits | None = None) -> Canonical:
-    """Return what makes any JSON object canonical, and gives a dict: its keys come sorted."""
-    return _Free(limits or Limits()).canonical
+def free(limits: Limits | None = None, named: Collection[str] = ()) -> Canonical:
+    """Return what makes any JSON object canonical, and gives a dict: its keys come sorted.
+
+    The fields *named* are ids and times, which may be greater than other numbers, as those of events may.
+    """
+    return _Free(limits or Limits(), named).canonical
 
 
 class _Typed:
@@ -73,8 +79,9 @@ class _Typed:
 
 
 class _Free:
-    def __init__(self, limits: Limits) -> None:
+    def __init__(self, limits: Limits, named: Collection[str]) -> None:
         self._limits = limits
+        self._wide = dict.fromkeys(named, msgspec.structs.replace(limits, number_abs=_WIDE))
 
     def canonical(self, value: bytes) -> tuple[bytes, Any]:
         limits = self._limits
@@ -87,7 +94,8 @@ class _Free:
         if not isinstance(found, dict):
             raise Refusal("type", f"expected an object, got {type(found).__name__}")
         check_shape(value, limits)
-        _check_values(found, limits, "$")
+        for name, inner in found.items():
+            _check_values(inner, self._wide.get(name, limits), f"$.{name}")
         made = orjson.dumps(found, option=orjson.OPT_SORT_KEYS)
         if len(made) > limits.size_bytes:
             raise _too_large(made, limits)

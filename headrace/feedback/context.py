@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from numbers import Real
 from typing import Any
 
 INTERCEPT = ""
@@ -28,7 +29,7 @@ def parted(x: Mapping[Any, Any]) -> tuple[dict[Any, float], dict[Any, float]]:
             marks[f"{name}={value}"] = 1.0
         elif kind is bool:
             marks[name] = 1.0 if value else 0.0
-        elif kind is int:
+        elif kind is int or isinstance(value, Real):  # such as numpy's
             numbers[name] = float(value)
         else:
             raise ValueError(f"feature {name!r} is a {kind.__name__}, expected a number, a bool or a text")

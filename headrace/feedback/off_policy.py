@@ -56,7 +56,7 @@ class _State(msgspec.Struct, forbid_unknown_fields=True):
     clipped: int
     logged: _Sums
     greedy: _Sums
-    arms: list[_Sums]
+    arms: dict[str, _Sums]
 
 
 class OffPolicy:
@@ -82,8 +82,8 @@ class OffPolicy:
                 "clip", f"expected a number from 1 on or None, got {clip!r}", fix="clip=1000.0"
             )
         self.clip = clip
-        self._places = {text_of(arm): i for i, arm in enumerate(self.arms)}
-        self._state = _State(0, 0, _Sums(), _Sums(), [_Sums() for _ in self.arms])
+        names = [text_of(arm) for arm in self.arms]
+        self._state = _State(0, 0, _Sums(), _Sums(), {name: _Sums() for name in names})
 
     def update(self, answer: Answer, reward: float, values: Mapping[str, float] | None = None) -> None:
         """Take in what the arm that *answer* chose has earned.
@@ -106,7 +106,7 @@ class OffPolicy:
         """
         name = text_of(answer.prediction)
         propensity = (answer.probability or {}).get(name, 0.0)
-        if name not in self._places or not 0.0 < propensity <= 1.0 + 1e-9:
+        if name not in self._state.arms or not 0.0 < propensity <= 1.0 + 1e-9:
             raise ValueError(f"{name!r} is no arm with a propensity above 0, but has {propensity}")
         state, weight = self._state, 1.0 / propensity
         if self.clip is not None and weight > self.clip:
@@ -114,7 +114,7 @@ class OffPolicy:
             state.clipped += 1
         state.n += 1
         state.logged.add(1.0, reward)
-        state.arms[self._places[name]].add(weight, reward)
+        state.arms[name].add(weight, reward)
         if values is not None and values[name] == max(values.values()):
             n_best = sum(value == values[name] for value in values.values())
             state.greedy.add(weight / n_best, reward)
@@ -123,7 +123,7 @@ class OffPolicy:
         """Return all estimates so far."""
         state = self._state
         logged = state.logged.value(state.n)
-        arms = {name: state.arms[i].value(state.n) for name, i in self._places.items()}
+        arms = {name: sums.value(state.n) for name, sums in state.arms.items()}
         return PolicyReport(
             state.n, state.clipped, logged.ips, logged.ips_error, arms, state.greedy.value(state.n)
         )
@@ -145,11 +145,12 @@ class OffPolicy:
             found = msgspec.convert(state, _State)
         except msgspec.ValidationError as error:
             raise SnapshotError("state", "the snapshot holds no sums of rewards", why=str(error)) from error
-        if len(found.arms) != len(self.arms):
+        names = [*self._state.arms]
+        if [*found.arms] != names:
             raise SnapshotError(
                 "state",
                 "the snapshot holds sums of other arms",
-                why=f"expected {len(self.arms)}, found {len(found.arms)}",
+                why=f"expected {', '.join(names)}, found {', '.join(found.arms)}",
                 fix="raise the pipeline's version when its arms change",
             )
         self._state = found

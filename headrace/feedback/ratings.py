@@ -32,7 +32,7 @@ class _Sums(msgspec.Struct, forbid_unknown_fields=True):
     def report(self) -> MeanRating:
         if not self.n:
             return MeanRating(0, None, None)
-        effective = self.w * self.w / self.ww
+        effective = self.w * self.w / self.ww if self.ww else 1.0  # squares of tiny weights are 0
         is_known = effective > 1.0 + 1e-9
         error = sqrt(max(self.spread / self.w, 0.0) / (effective - 1.0)) if is_known else None
         return MeanRating(self.n, self.mean, error)

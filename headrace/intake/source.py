@@ -34,6 +34,8 @@ class LogSource:
         Whether each record goes to every log partition: a table that events of all keys join.
     time
         Field that holds a time: it may be greater than other numbers.
+    event_id
+        Field that holds the id of an event, where values have no type: it may be greater, too.
 
     Raises
     ------
@@ -47,6 +49,7 @@ class LogSource:
     key: str | None = None
     to_all: bool = False
     time: str | None = None
+    event_id: str | None = None
 
     def __post_init__(self) -> None:
         """Check what was declared."""
@@ -80,7 +83,7 @@ class LogSource:
             If its type has fields that no model can take.
         """
         if self.event_type is None:
-            return free(limits)
+            return free(limits, [name for name in (self.time, self.event_id) if name is not None])
         try:
             return typed(self.event_type, limits, self.time)
         except (TypeError, NameError) as error:

@@ -158,13 +158,13 @@ def _label_type(labels: Labels, target: str, target_types: set[type]) -> LabelTy
             return kind
         raise DeclarationError(
             "label_type",
-            f"{target!r} may hold {_named(kinds)}, a label has one type",
+            f"{target!r} may hold {named(kinds)}, a label has one type",
             fix="label_type=bool, int, float or str",
         )
     if given not in target_types and not (given is int and float in target_types):
         raise DeclarationError(
             "label_type",
-            f"labels are of type {given.__name__}, the target {target!r} is {_named(kinds)}",
+            f"labels are of type {given.__name__}, the target {target!r} is {named(kinds)}",
             why="models learn the same labels, whether they come with the event or later",
             fix="leave label_type out, or change the type of the target",
         )
@@ -219,5 +219,6 @@ def _wrong(argument: str, value: object, expected: str, example: str) -> Declara
     return DeclarationError(argument, f"expected {expected}, got {shown}", fix=f"{argument}={example}")
 
 
-def _named(kinds: set[type]) -> str:
+def named(kinds: set[type]) -> str:
+    """Return *kinds* as an error says them."""
     return " or ".join(sorted(kind.__name__ for kind in kinds)) or "nothing a label can be"

@@ -10,6 +10,7 @@ from collections.abc import Iterable
 from typing import Any, TypeAlias
 
 import msgspec
+import numpy as np
 
 from headrace.labels.outcomes import Waiter
 from schemas.results import Answer, Label
@@ -21,6 +22,15 @@ _MOST_NAMES = 256
 _SPREAD = -1
 _BIG = 1
 """Code of a whole number beyond 64 bits, which msgpack lacks."""
+
+_OWN: tuple[tuple[tuple[type, ...], Any], ...] = (
+    ((float, np.floating), float),
+    ((int, np.integer), int),
+    ((np.bool_,), bool),
+    ((str,), str),
+)
+STORABLE = (*(kind for kinds, _ in _OWN for kind in kinds), type(None))
+"""Types of features that can wait."""
 
 Names: TypeAlias = tuple[str, ...]
 
@@ -64,7 +74,15 @@ def _big(code: int, data: memoryview) -> int:
     return int.from_bytes(data, "big", signed=True)
 
 
-encode = msgspec.msgpack.Encoder().encode
+def _own(value: Any) -> Any:
+    """Return a number or text of numpy's, or of a subclass, as Python's own."""
+    for kinds, kind in _OWN:
+        if isinstance(value, kinds):
+            return kind(value)
+    raise TypeError(f"{type(value).__name__} is no feature that can wait")  # `Reader` refuses it before
+
+
+encode = msgspec.msgpack.Encoder(enc_hook=_own).encode
 head_of = msgspec.msgpack.Decoder(Head).decode
 orphan_of = msgspec.msgpack.Decoder(Orphan).decode
 settled_of = msgspec.msgpack.Decoder(Settled).decode

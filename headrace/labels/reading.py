@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 import msgspec
 
 from headrace.errors import DeclarationError
-from headrace.labels.declaration import Labels
+from headrace.labels.declaration import Labels, named
 from headrace.labels.outcomes import EventId
 from schemas.results import Label
 
@@ -38,20 +38,20 @@ class LabelReader:
     ----------
     labels
         The declaration, complete.
-    id_type
-        Of the events' ids: str or int.
+    id_types
+        Of the events' ids: str, int or both.
     per_s
         How many units of the field `Labels.time` a second has: as that of the events.
     """
 
-    def __init__(self, labels: Labels, id_type: type, per_s: float) -> None:
+    def __init__(self, labels: Labels, id_types: set[type], per_s: float) -> None:
         if labels.label is None or labels.label_type is None:
             raise DeclarationError(
                 "labels", "the declaration is not complete", fix="headrace.labels.declaration.check_labels"
             )
         self._id, self._label, self._time = labels.event_id, labels.label, labels.time
         self._label_type = labels.label_type
-        self._id_type = id_type
+        self._id_types = id_types
         self._per_s = per_s
 
     def read(self, data: bytes, timestamp_ms: int) -> Given:
@@ -67,8 +67,8 @@ class LabelReader:
         except msgspec.MsgspecError as error:
             raise LabelFault(f"json: {error}") from None
         event_id: Any = record.get(self._id)
-        if type(event_id) is not self._id_type:
-            raise LabelFault(f"{self._id}: expected {self._id_type.__name__}, got {_shown(event_id)}")
+        if type(event_id) not in self._id_types:
+            raise LabelFault(f"{self._id}: expected {named(self._id_types)}, got {_shown(event_id)}")
         label = self._checked(event_id, record.get(self._label))
         found: Any = event_id
         return Given(found, label, self._time_s(event_id, record, timestamp_ms))

@@ -132,3 +132,28 @@ def test_a_restored_fold_goes_on_to_the_bit(policy: Any, at: int) -> None:
 )
 def test_a_declaration_that_cannot_work_is_refused(arguments: dict[str, Any], argument: str) -> None:
     assert fault_of(**arguments).argument == argument
+
+
+def test_an_alarm_that_a_correction_raises_is_told_with_it_and_a_restored_fold_goes_on_alike() -> None:
+    def corrected(harness: Harness, first: int, last: int) -> Harness:
+        for i in range(first, last):
+            harness.feedback({"event_id": str(i), "value": reading(i)["y"] == (i % 2 == 0)})
+        return harness
+
+    pipeline = declare(hr.Drift("reset"), feedback=hr.Feedback("fixes", "correction", weight=3.0))
+    undisturbed = corrected(sent(Harness(pipeline), last=600), 0, 600)
+    offset = undisturbed.drift[0]["source"]["offset"]
+    assert offset >= 600, "events alone raise none"
+
+    part = corrected(
+        sent(Harness(pipeline), last=600), 0, offset - 599
+    )  # the record that raised it is the last
+    heir = Harness(pipeline)
+    heir.restore(part.snapshot())
+    heir.seek(part.inlet_offsets())
+    corrected(heir, offset - 599, 600)
+    for harness in (undisturbed, heir):
+        sent(harness, 600, 601)
+
+    assert part.drift + heir.drift == undisturbed.drift
+    assert heir.digest() == undisturbed.digest()

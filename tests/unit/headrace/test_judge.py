@@ -171,3 +171,25 @@ def test_without_metrics_nothing_is_measured() -> None:
 
     assert harness.metrics == harness.alerts == []
     assert harness.fold.judge is None
+
+
+class Length(hr.Event):
+    features: dict[str, float]
+    y: float | None = None
+
+
+def test_regressors_are_measured() -> None:
+    def factory() -> Any:
+        return preprocessing.StandardScaler() | linear_model.LinearRegression()
+
+    source = hr.Topic("lengths", Length)
+    pipeline = hr.Pipeline(
+        "long", source=source, target="y", models=factory, metrics=hr.Metrics(metrics.MAE, every=50)
+    )
+    harness = Harness(pipeline)
+    rows = [(x, sum(x.values())) for x, _ in ROWS[:200]]
+    for i, (x, y) in enumerate(rows):
+        harness.send({"id": str(i), "features": x, "y": y})
+
+    judged = evaluate.progressive_val_score(iter(rows), factory(), metrics.MAE())
+    assert score_of(harness.metrics[-1], "model")["values"]["MAE"] == judged.get()

@@ -88,3 +88,12 @@ def test_a_test_cannot_send_to_a_topic_that_is_none_of_them() -> None:
 
     with pytest.raises(hr.HeadraceError, match="'till' is no topic of events"):
         harness.send(payment(1), topic="till")
+
+
+def test_the_key_of_an_event_is_the_field_that_its_own_topic_names() -> None:
+    pipeline = declare(source=[TILL, SHOP], scope="key")
+    harness = Harness(pipeline)
+    harness.send(payment(1), topic="shop")
+
+    assert harness.dead == []
+    assert harness.fold.keys_held == 1
