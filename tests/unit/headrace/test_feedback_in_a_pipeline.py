@@ -288,3 +288,12 @@ def test_only_a_pipeline_with_feedback_can_be_given_some() -> None:
     )
     with pytest.raises(hr.HeadraceError, match="takes no feedback"):
         harness.feedback({"event_id": "a", "value": 1})
+
+
+def test_the_status_of_a_silence_says_how_much_it_counted() -> None:
+    harness = Harness(offers(silence=0.0, weight=3.0))
+    harness.send(visit(0))
+    harness.send({**visit(1), "at": 1000.0})
+
+    (silent,) = harness.remarks
+    assert (silent["state"], silent["label"], silent["weight"]) == ("expired", 0.0, 3.0)
