@@ -153,6 +153,7 @@ class FeedbackLoop:
             is_bandit = self.off_policy is not None
             if outcome.state == "expired":
                 lesson = self._feedback.lesson_of_silence(waiter.answer, is_bandit=is_bandit)
+                outcome.weight = lesson.weight
             else:
                 remark = Remark(outcome.event_id, value, outcome.weight)
                 lesson = self._feedback.lesson(remark, waiter.answer, is_bandit=is_bandit)

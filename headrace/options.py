@@ -182,7 +182,20 @@ def checked_feedback(
         max_waiting=given.max_waiting,
         max_bytes=given.max_bytes,
     )
-    return check_labels(waits, target, kinds, task) if given.kind == "correction" else waits
+    return _checked_correction(waits, target, kinds, task) if given.kind == "correction" else waits
+
+
+def _checked_correction(waits: Labels, target: str | None, kinds: set[type], task: Task) -> Labels:
+    try:
+        return check_labels(waits, target, kinds, task)
+    except DeclarationError as error:  # it names an argument of Labels
+        _, _, what = error.what.partition(": ")
+        raise DeclarationError(
+            "feedback.kind",
+            f"a correction is a label: {what}",
+            why=error.why,
+            fix="kind='rating', or a target of one type that the models learn",
+        ) from error
 
 
 def checked_ask(ask: Any, task: Task, samples: Mapping[str, base.Estimator]) -> AskFor | None:

@@ -139,7 +139,8 @@ class Pipeline:
         self.source = source = self.sources[0]
         self.target = target
         self.features = checked_features(features)
-        check_fields(source, target, self.features)
+        for each in self.sources:
+            check_fields(each, target, self.features)
         self.key = options.checked_key(source, key)
         self.limits = options.checked_limits(limits)
         self.decoder()

@@ -288,3 +288,27 @@ def test_only_a_pipeline_with_feedback_can_be_given_some() -> None:
     )
     with pytest.raises(hr.HeadraceError, match="takes no feedback"):
         harness.feedback({"event_id": "a", "value": 1})
+
+
+def test_the_status_of_a_silence_says_how_much_it_counted() -> None:
+    harness = Harness(offers(silence=0.0, weight=3.0))
+    harness.send(visit(0))
+    harness.send({**visit(1), "at": 1000.0})
+
+    (silent,) = harness.remarks
+    assert (silent["state"], silent["label"], silent["weight"]) == ("expired", 0.0, 3.0)
+
+
+class Graded(hr.Event):
+    length: float
+    spam: bool | int | None = None
+
+
+def test_corrections_of_a_target_of_two_types_are_refused_in_the_words_of_feedback() -> None:
+    fault = fault_of(
+        source=hr.Topic("graded", Graded), target="spam", feedback=hr.Feedback("fixes", "correction")
+    )
+
+    assert fault.argument == "feedback.kind"
+    assert "'spam' may hold bool or int" in str(fault)
+    assert "label_type" not in str(fault)

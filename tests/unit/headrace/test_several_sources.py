@@ -77,6 +77,7 @@ class Refund(hr.Event):
         ([SHOP, hr.Topic("refunds", Refund)], "'refunds' and 'shop' have not the same type of events"),
         ([SHOP, hr.Topic("till", Payment, time="age")], "not the same time"),
         ([SHOP, SHOP], "topic 'shop' is declared twice"),
+        ([SHOP, hr.Topic("till", Payment, key="land")], "Payment has no field 'land'"),
     ],
 )
 def test_sources_that_make_no_log_are_refused(source: Any, said: str) -> None:
