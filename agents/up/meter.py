@@ -22,11 +22,15 @@ _decode = msgspec.json.Decoder(DeadLetter).decode
 
 
 class Progress(NamedTuple):
-    """Where a pipeline stands: records since the meter was opened, and each partition's lag."""
+    """Where a pipeline stands: records since the meter was opened, and each partition's lag.
+
+    ``waiting`` counts the records that intake has still to take into the log.
+    """
 
     predictions: int
     dead: int
     lags: dict[int, int]
+    waiting: int
     latest: DeadLetter | None
 
 
@@ -38,6 +42,7 @@ class Meter:
         self._consumer = consumer
         self._admin = admin
         self._log: list[TopicPartition] = []
+        self._sources: dict[str, list[TopicPartition]] = {}
         self._predictions: list[TopicPartition] = []
         self._dead: list[TopicPartition] = []
         self._before: dict[TopicPartition, int] = {}
@@ -48,6 +53,8 @@ class Meter:
         """Begin to count here."""
         name = self._pipeline.name
         self._log = await reading.require(self._consumer, self._pipeline.log.name)
+        for source in self._pipeline.log_sources:
+            self._sources[source.topic] = await reading.require(self._consumer, source.topic)
         self._predictions = await reading.require(self._consumer, predictions_topic(name))
         self._dead = await reading.require(self._consumer, dead_topic(name))
         self._consumer.assign(self._dead)
@@ -66,17 +73,21 @@ class Meter:
         """
         async with asyncio.timeout(ANSWER_TIMEOUT_S):
             ends = await self._consumer.end_offsets(list(self._before))
-            lags = await self._lags(ends)
+            lags = await self._lags(self._log)
+            waiting = [await self._lags(tps) for tps in self._sources.values()]
             await self._read_latest(ends)
         self._ends = ends
-        return Progress(self._grown(self._predictions), self._grown(self._dead), lags, self._latest)
+        n_waiting = sum(lag for found in waiting for lag in found.values())
+        return Progress(
+            self._grown(self._predictions), self._grown(self._dead), lags, n_waiting, self._latest
+        )
 
-    async def _lags(self, ends: dict[TopicPartition, int]) -> dict[int, int]:
-        starts = await self._consumer.beginning_offsets(self._log)
-        source = self._pipeline.log.name
-        numbers = [tp.partition for tp in self._log]
-        done = await groups.committed(self._admin, self._pipeline.name, source, numbers)
-        return {tp.partition: ends[tp] - max(starts[tp], done.get(tp.partition, 0)) for tp in self._log}
+    async def _lags(self, tps: list[TopicPartition]) -> dict[int, int]:
+        """Return the lag of each partition of the topic that *tps* are of."""
+        starts, ends = await self._consumer.beginning_offsets(tps), await self._consumer.end_offsets(tps)
+        numbers = [tp.partition for tp in tps]
+        done = await groups.committed(self._admin, self._pipeline.name, tps[0].topic, numbers)
+        return {tp.partition: ends[tp] - max(starts[tp], done.get(tp.partition, 0)) for tp in tps}
 
     async def _read_latest(self, ends: dict[TopicPartition, int]) -> None:
         """Fetch the last of the new dead letters, however many there are."""

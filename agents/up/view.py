@@ -26,7 +26,10 @@ class WorkerRow(NamedTuple):
 
 
 class Standing(NamedTuple):
-    """Everything at one moment; ``silent_s`` is how long Kafka has not answered."""
+    """Everything at one moment.
+
+    ``silent_s`` is how long Kafka has not answered, ``waiting`` counts records not taken into the log yet.
+    """
 
     label: str
     elapsed_s: float
@@ -37,6 +40,7 @@ class Standing(NamedTuple):
     latest: DeadLetter | None
     workers: Sequence[WorkerRow]
     silent_s: float = 0.0
+    waiting: int = 0
 
 
 class View(Protocol):
@@ -141,7 +145,7 @@ def _figures(standing: Standing) -> list[str]:
     figures = [
         f"{standing.events:,} events",
         f"{standing.rate:,.0f}/s",
-        f"lag {standing.lag:,}",
+        f"lag {standing.lag:,}" + (f", {standing.waiting:,} to be taken in" if standing.waiting else ""),
         f"dead letters {standing.dead:,}",
     ]
     if standing.silent_s:

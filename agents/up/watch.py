@@ -35,7 +35,7 @@ class Watch:
         self._supervisor = supervisor
         self._view = view
         self._require_kafka = require_kafka
-        self._progress = Progress(0, 0, {}, None)
+        self._progress = Progress(0, 0, {}, 0, None)
         self._rate = Rate()
         self._per_second = 0.0
         self._started_at = self._heard_at = self._asked_at = time.monotonic()
@@ -90,4 +90,5 @@ class Watch:
             latest=progress.latest,
             workers=workers,
             silent_s=silent_s if silent_s > meter.ANSWER_TIMEOUT_S else 0.0,
+            waiting=progress.waiting,
         )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import random
 import re
 import signal
 import subprocess
@@ -14,7 +15,12 @@ from pathlib import Path
 import psutil
 import pytest
 
+from agents.pipeline_topics import topic_specs
+from agents.up import meter
+from headrace import Labels, Pipeline, Topic
+from streams import client, topics
 from tests.broker import workers as w
+from tests.folding import Reading, linear
 
 pytestmark = [pytest.mark.broker, pytest.mark.slow]
 
@@ -174,3 +180,20 @@ def test_up_ends_at_once_when_interrupted_early(start: Callable[..., Up], headra
     assert up.end(signal.SIGINT) == 130
     assert [process for process in mine if process.is_running()] == []
     assert "Traceback" not in up.text
+
+
+async def test_what_waits_in_the_sources_of_a_merged_log_is_counted(bootstrap: str) -> None:
+    name = f"t{random.getrandbits(40):x}"
+    source = Topic(f"{name}.events", Reading, key="id", partitions=2)
+    labels = Labels(f"{name}.outcomes")
+    pipeline = Pipeline(name, source=source, labels=labels, target="y", models=linear)
+    async with client.admin(bootstrap) as admin:
+        await topics.create(admin, topic_specs(pipeline))
+    async with meter.opened(bootstrap, pipeline) as gauge:
+        before = await gauge.read()
+        w.produce(bootstrap, f"{name}.events", [b"{}"] * 5, 2)
+        w.produce(bootstrap, f"{name}.outcomes", [b"{}"] * 2, 1)
+        after = await gauge.read()
+
+    assert (before.lags, before.waiting) == ({0: 0, 1: 0}, 0)
+    assert (after.lags, after.waiting) == ({0: 0, 1: 0}, 7)

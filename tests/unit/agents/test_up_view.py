@@ -50,6 +50,10 @@ def test_a_line_says_all_of_it() -> None:
     )
 
 
+def test_what_waits_to_be_taken_in_is_said() -> None:
+    assert "lag 7, 1,200 to be taken in   dead letters 2" in line(standing(waiting=1_200))
+
+
 def test_a_silent_kafka_is_said() -> None:
     assert "Kafka has not answered for 12 s" in line(standing(silent_s=12.0))
 
