@@ -79,7 +79,7 @@ class Running:
         return found
 
     def until(self, condition: Callable[[], Any], what: str) -> Any:
-        return w.until(lambda: condition() or self._ended(), what, 60.0)
+        return w.until(lambda: condition() or self._ended(), what, 240.0)
 
     def _ended(self) -> None:
         assert self.process.poll() is None, f"it ended early:\n{self.stdout()}\n{self.stderr()}"
@@ -157,7 +157,7 @@ def demos(folder: Path) -> Iterator[Start]:
             running.close()
 
 
-def summary(running: Running, limit_s: float = 90.0) -> dict[str, Any]:
+def summary(running: Running, limit_s: float = 300.0) -> dict[str, Any]:
     assert running.process.wait(limit_s) == 0, running.stderr()
     found: dict[str, Any] = json.loads(running.stdout())
     return found
