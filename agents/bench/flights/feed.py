@@ -1,7 +1,8 @@
 """Produces the flights' records so that no topic runs ahead of the others much further than in life.
 
 Intake reads topics side by side, in no common order. Of topics that lie there whole, the short ones would be
-read to their end at once: the weather of the year before its first flights.
+read to their end at once: the weather of the year before its first flights. So the feeder follows the log;
+where the worker is killed, and writes records again, it follows what the worker has committed.
 """
 
 from __future__ import annotations
@@ -10,7 +11,7 @@ import asyncio
 
 from agents.bench.flights.asked import arguments
 from agents.bench.flights.pipelines import pipeline
-from agents.bench.flights.progress import n_taken_in
+from agents.bench.flights.progress import n_copies, n_in_log, n_taken_in
 from agents.bench.peers.common import Clock
 from agents.flights import data
 from agents.flights.pipeline import topic_of
@@ -18,7 +19,7 @@ from headrace import logs
 from streams import client
 
 LEAD = 4_000
-"""Records sent and not taken in: two days of a year that has 700,000, so that no label comes after three."""
+"""Records of the log to come: two days of a year that has 780,000, so that no label comes after three."""
 
 WEATHER_AHEAD_S = 3 * 86_400.0
 """So the rows that flights join are in the log before them, however intake mixes these days."""
@@ -27,21 +28,23 @@ POLL_S = 0.01
 
 
 async def main() -> None:
-    """Send all records, each when the pipeline has taken in enough of those before it."""
+    """Send all records, each when enough of those before it are in the log."""
     asked = arguments()
+    name, partitions = pipeline.name, pipeline.log.partitions
     clock = Clock()
-    n_sent = n_taken = 0
+    n_sent = n_done = 0
     async with (
         client.producer(asked.bootstrap, linger_ms=5) as producer,
         client.admin(asked.bootstrap) as admin,
+        client.reader(asked.bootstrap) as reader,
     ):
         clock.start()
         for topic, key, value, timestamp_ms in data.records(asked.flights, weather_ahead_s=WEATHER_AHEAD_S):
-            while n_sent - n_taken >= LEAD:
+            while n_sent - n_done >= LEAD:
                 await asyncio.sleep(POLL_S)
-                n_taken = await n_taken_in(admin, pipeline.name)
-            await producer.send(topic_of(topic, pipeline.name), value, key=key, timestamp_ms=timestamp_ms)
-            n_sent += 1
+                n_done = await (n_taken_in(admin, name) if asked.killed else n_in_log(reader, pipeline.log))
+            await producer.send(topic_of(topic, name), value, key=key, timestamp_ms=timestamp_ms)
+            n_sent += 1 if asked.killed else n_copies(topic, partitions)
         await producer.flush()
     clock.report(n_sent)
 

@@ -24,7 +24,7 @@ Tell = Callable[[str], None]
 """Told what is measured next."""
 
 _COMMIT_S = "0.1"
-"""The feeder follows what is committed: with a commit a second it would wait most of the time."""
+"""Where a worker is killed, the feeder follows its commits: with one a second it would often wait."""
 
 _POLL_S = 0.1
 _HERE = "agents.bench.flights"
@@ -91,13 +91,13 @@ class Measurement:
     def _disturbed(self) -> None:
         plan, bootstrap = self.plan, self.stage.bootstrap
         name, env = self._named("kills")
-        env["HEADRACE_INSTANCE_ID"] = name
+        env |= {"HEADRACE_INSTANCE_ID": name, "HEADRACE_COMMIT_INTERVAL_S": _COMMIT_S}
         moments = kills.moments(plan.kills, self._sent.total(), plan.seed)
         began = time.monotonic()
         with (
             self.stage.existing(topic_specs(build(name))),
             MortalWorker(bootstrap, env) as worker,
-            self._child("feed", env=env) as feeder,
+            self._child("feed", "--killed", env=env) as feeder,
         ):
             asyncio.run(kills.disturb(bootstrap, name, worker, feeder, moments))
             worker.stop()
@@ -118,7 +118,7 @@ class Measurement:
     def _named(self, *parts: object) -> tuple[str, dict[str, str]]:
         """Return the name of a pipeline, and the environment of its processes."""
         name = self.stage.name("flights", *parts)
-        return name, {NAME_VARIABLE: name, "HEADRACE_COMMIT_INTERVAL_S": _COMMIT_S}
+        return name, {NAME_VARIABLE: name}
 
     def _child(self, module: str, *options: object, env: Mapping[str, str] | None = None) -> Child:
         common = ("--bootstrap", self.stage.bootstrap, "--flights", self.plan.flights)

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from collections import Counter
 
+from aiokafka import AIOKafkaConsumer, TopicPartition
 from aiokafka.admin import AIOKafkaAdminClient
 from aiokafka.errors import GroupCoordinatorNotAvailableError
 
 from agents.flights import data
 from agents.flights.pipeline import ARRIVALS, DEPARTURES, PLANES, WEATHER, topic_of
+from headrace.topic import Topic
 
 TOPICS = (DEPARTURES, ARRIVALS, WEATHER, PLANES)
 
@@ -18,9 +20,20 @@ def n_sent(n_flights: int) -> Counter[str]:
     return Counter(record.topic for record in data.records(n_flights))
 
 
+def n_copies(topic: str, partitions: int) -> int:
+    """Return how many records of the log one of *topic* becomes: a row goes to each of its *partitions*."""
+    return partitions if topic in (PLANES, WEATHER) else 1
+
+
 def n_logged(sent: Counter[str], partitions: int) -> int:
-    """Return how many records the log gets: a row goes to each of its *partitions*."""
-    return sent.total() + (sent[PLANES] + sent[WEATHER]) * (partitions - 1)
+    """Return how many records the log gets."""
+    return sum(n * n_copies(topic, partitions) for topic, n in sent.items())
+
+
+async def n_in_log(reader: AIOKafkaConsumer, log: Topic) -> int:
+    """Return how many records the *log* holds."""
+    ends = await reader.end_offsets([TopicPartition(log.name, number) for number in range(log.partitions)])
+    return sum(ends.values())
 
 
 async def n_taken_in(admin: AIOKafkaAdminClient, name: str) -> int:
