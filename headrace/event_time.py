@@ -156,6 +156,7 @@ class EventClock:
         """Return where the clock stands, in builtins."""
         return {
             "now_s": self.now_s,
+            "event_s": self.event_s,
             "n": self.n,
             "odd": self.odd,
             "late": self.late,
@@ -164,7 +165,7 @@ class EventClock:
 
     def restore(self, state: dict[str, Any]) -> None:
         """Go on from what `state` returned."""
-        self.now_s = self.event_s = float(state["now_s"])
+        self.now_s, self.event_s = float(state["now_s"]), float(state["event_s"])
         self.n, self.odd, self.late = int(state["n"]), int(state["odd"]), int(state["late"])
         self._ahead = [float(time_s) for time_s in state["ahead"]]
 

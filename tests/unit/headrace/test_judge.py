@@ -193,3 +193,30 @@ def test_regressors_are_measured() -> None:
 
     judged = evaluate.progressive_val_score(iter(rows), factory(), metrics.MAE())
     assert score_of(harness.metrics[-1], "model")["values"]["MAE"] == judged.get()
+
+
+class Timed(hr.Event):
+    at: float
+    a: float
+    y: bool | None = None
+
+
+def test_a_label_after_a_restore_is_scored_at_the_time_of_the_event_before_it() -> None:
+    pipeline = hr.Pipeline(
+        "pages",
+        source=hr.Topic("pages.seen", Timed, time="at"),
+        target="y",
+        models=naive_bayes.GaussianNB,
+        labels=hr.Labels("verdicts"),
+        metrics=hr.Metrics(every=1),
+    )
+    harness, heir = Harness(pipeline), Harness(pipeline)
+    for i, at in enumerate((50.0, 40.0)):  # the second comes out of order
+        harness.send({"id": str(i), "at": at, "a": 1.0})
+    heir.restore(harness.snapshot())
+    heir.seek(harness.inlet_offsets())
+    for each in (harness, heir):
+        each.label({"id": "0", "y": True})
+
+    assert heir.metrics == harness.metrics
+    assert heir.metrics[0]["time_s"] == 40.0
