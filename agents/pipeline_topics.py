@@ -31,7 +31,7 @@ def topic_specs(pipeline: Pipeline) -> list[topics.TopicSpec]:
     merged: list[topics.TopicSpec] = []
     if pipeline.labels is not None:
         labels = pipeline.labels
-        n = labels.partitions or source.partitions
+        n = labels.partitions or partitions
         merged += [
             topics.TopicSpec(labels.topic, labels.key or "as the event", "labels", n, source.retention_s),
             topics.facts_spec(
@@ -40,7 +40,7 @@ def topic_specs(pipeline: Pipeline) -> list[topics.TopicSpec]:
         ]
     if pipeline.feedback is not None:
         feedback = pipeline.feedback
-        n, key = feedback.partitions or source.partitions, feedback.key or "as the event"
+        n, key = feedback.partitions or partitions, feedback.key or "as the event"
         merged += [
             topics.TopicSpec(feedback.topic, key, feedback.kind, n, source.retention_s),
             topics.facts_spec(
@@ -61,5 +61,7 @@ def topic_specs(pipeline: Pipeline) -> list[topics.TopicSpec]:
         for kind in kinds
     ]
     if pipeline.log_sources:
-        merged.append(topics.log_spec(pipeline.name, partitions=partitions, retention_s=source.retention_s))
+        merged.append(
+            topics.log_spec(pipeline.name, partitions=partitions, retention_s=pipeline.log.retention_s)
+        )
     return [*sources, *merged, *others]

@@ -19,7 +19,7 @@ from headrace.features.lookup_checks import check_lookups
 from headrace.feedback.asking import AskFor
 from headrace.feedback.bandit import Bandit
 from headrace.feedback.declaration import Feedback
-from headrace.feedback.fit import check_bandit
+from headrace.feedback.fit import check_bandit, check_lessons
 from headrace.intake.source import LogSource, check_sources, lookup_sources
 from headrace.labels.declaration import Labels
 from headrace.labels.reading import LabelReader
@@ -156,6 +156,7 @@ class Pipeline:
         self.labels = options.checked_labels(labels, target, kinds, self.task, scope)
         self.feedback = feedback
         self.feedback_waits = options.checked_feedback(feedback, target, kinds, self.task, scope)
+        check_lessons(feedback, samples)
         self.plan = options.planned(metrics, target, self.task, kinds, samples)
         self.alerts = options.checked_alerts(alerts, self.plan, tuple(self.models))
         self.ask = options.checked_ask(ask, self.task, samples)
@@ -189,7 +190,9 @@ class Pipeline:
         if not self.log_sources:
             return self.source
         partitions = max(source.partitions for source in self.sources)
-        return replace(self.source, name=f"{self.name}.log", key=self.key, partitions=partitions)
+        kept_s = max(source.retention_s for source in self.sources)
+        name = f"{self.name}.log"
+        return replace(self.source, name=name, key=self.key, partitions=partitions, retention_s=kept_s)
 
     def parse_logged(self) -> Callable[[bytes], tuple[Any, dict[str, Any], Any]]:
         """Return what `EventDecoder.parse` does, for values of the log; what is no event is a `Refusal`."""

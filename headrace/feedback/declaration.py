@@ -57,7 +57,7 @@ class Feedback:
         Fields of the record that hold the id of the event, and what is said of its answer.
     weight
         Field that says how much a remark counts, from 0 to 1000, or a number for all. A model whose
-        ``learn_one`` takes ``w`` gets it, another learns ``round(weight)`` times; 10 at most. A bandit's arms
+        ``learn_one`` takes ``w`` gets it, another learns so many times, rounded; 10 at most. A bandit's arms
         learn it exactly.
     key
         Field with the key of the event, for pipelines whose log has one.

@@ -9,7 +9,7 @@ from headrace.errors import DeclarationError
 from headrace.feedback.asking import AskFor
 from headrace.feedback.bandit import Bandit
 from headrace.feedback.declaration import Feedback
-from headrace.models.verbs import Task
+from headrace.models.verbs import Task, needs_label
 
 
 def bandit_of(models: object) -> Bandit | None:
@@ -105,6 +105,20 @@ def check_feedback(feedback: object, task: Task, *, target: str | None) -> None:
             "no model learns a label",
             why="the pipeline has no target",
             fix="target='FIELD', or kind='rating' without teaches",
+        )
+
+
+def check_lessons(feedback: Feedback | None, models: Mapping[str, Any]) -> None:
+    """Refuse *feedback* that says which label is right, if none of *models* learns labels."""
+    if feedback is None or not (feedback.kind == "correction" or feedback.teaches):
+        return
+    if not any(needs_label(model) for model in models.values()):
+        argument = "feedback.kind" if feedback.kind == "correction" else "feedback.teaches"
+        raise DeclarationError(
+            argument,
+            "no model learns a label",
+            why=f"{', '.join(models)}: they learn from events alone",
+            fix="kind='rating' without teaches, or a model that learns labels",
         )
 
 

@@ -113,7 +113,9 @@ class Scoreboard:
         self._count()
         plan, source = self.plan, Source(self._topic, self._partition, offset)
         return MetricsReport(
-            id=result_id(self._pipeline, source, STEP),
+            id=result_id(
+                self._pipeline, source, f"{STEP}.{self.n}"
+            ),  # labels may end together, at one offset
             pipeline=self._pipeline,
             source=source,
             n=self.n,

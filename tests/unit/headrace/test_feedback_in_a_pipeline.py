@@ -6,7 +6,7 @@ import random
 from typing import Any
 
 import pytest
-from river import linear_model, naive_bayes
+from river import anomaly, linear_model, naive_bayes
 
 import headrace as hr
 from headrace.feedback.off_policy import OffPolicy
@@ -265,12 +265,17 @@ def test_labels_and_feedback_come_together() -> None:
     assert other.digest() == harness.digest()
 
 
+def half_space_trees() -> anomaly.HalfSpaceTrees:
+    return anomaly.HalfSpaceTrees(seed=1)
+
+
 @pytest.mark.parametrize(
     ("argument", "options"),
     [
         ("feedback.kind", {"feedback": hr.Feedback("clicks")}),
         ("feedback", {"feedback": hr.Feedback("fixes", "correction"), "scope": "key"}),
         ("feedback", {"feedback": "clicks"}),
+        ("feedback.kind", {"feedback": hr.Feedback("f", "correction"), "models": half_space_trees}),
         ("feedback", {"models": hr.Bandit(ARMS), "target": None}),
         ("target", {"models": hr.Bandit(ARMS), "feedback": hr.Feedback("clicks")}),
         ("models", {"models": {"a": hr.Bandit(ARMS)}, "feedback": hr.Feedback("clicks"), "target": None}),

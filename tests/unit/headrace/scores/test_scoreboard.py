@@ -23,7 +23,12 @@ def test_a_report_names_its_record_and_is_due_every_so_many_labels() -> None:
     report = scoreboard.report(41, 7.5)
 
     assert due == [500, 1000]
-    assert (report.id, report.pipeline, report.n, report.time_s) == ("p@1/t/3/41/metrics", "p@1", 1250, 7.5)
+    assert (report.id, report.pipeline, report.n, report.time_s) == (
+        "p@1/t/3/41/metrics.1250",
+        "p@1",
+        1250,
+        7.5,
+    )
     assert msgspec.json.decode(msgspec.json.encode(report), type=MetricsReport) == report
 
 
