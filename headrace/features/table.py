@@ -13,7 +13,7 @@ from schemas.refusals import Refusal
 Row: TypeAlias = tuple[Any, ...]
 """Values of the fields that join, in their order."""
 
-MAX_VERSIONS = 1_000
+MAX_VERSIONS = 10_000
 """Of one row, however far behind the watermark is: the oldest goes."""
 
 
