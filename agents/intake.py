@@ -115,6 +115,7 @@ def attach(
     )
     app.intake = partitions
     app.hot_topics |= routers.keys()
+    app.merged_topics |= routers.keys()
     topic = app.topic(*routers, value_serializer="raw", value_type=None, key_serializer="raw", acks=False)
 
     async def take_in(stream: StreamT[Any]) -> None:

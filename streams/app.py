@@ -34,6 +34,7 @@ class HeadraceApp(faust.App):
     """Faust app whose hot topics travel in chunks."""
 
     hot_topics: frozenset[str] = frozenset()
+    merged_topics: frozenset[str] = frozenset()
     partitions: Partitions | None = None
     intake: IntakePartitions | None = None
 

@@ -18,6 +18,7 @@ from faust.types.tuples import ConsumerMessage
 
 from streams import fetched
 from streams.chunking import Chunk
+from streams.merging import Merge
 from streams.ports import Committed
 
 SEEKING_PAUSE_S = 0.005
@@ -41,6 +42,7 @@ class ChunkApp(Protocol):
     """What the transport asks of the app it serves."""
 
     hot_topics: frozenset[str]
+    merged_topics: frozenset[str]
 
     def chunk_size(self, tp: TP) -> int:
         """Return how many records of *tp* make a chunk now."""
@@ -69,6 +71,14 @@ class ChunkConsumerThread(driver.AIOKafkaConsumerThread):
         found = await coordinator.fetch_committed_offsets([aiokafka.TopicPartition(*tp) for tp in tps])
         return {TP(*tp): Committed(offset, note) for tp, (offset, note) in found.items() if offset >= 0}
 
+    def has_more(self, tp: TP) -> bool:
+        """Return whether the brokers have records of *tp* that were not fetched, as far as is known."""
+        assignment = self._ensure_consumer()._subscription.subscription.assignment
+        state = None if assignment is None else assignment.state_value(aiokafka.TopicPartition(*tp))
+        if state is None:  # it is being taken away
+            return False
+        return state.lso is None or not state.has_valid_position or state.position < state.lso
+
     async def commit_noted(self, offsets: Mapping[TP, Committed]) -> bool:
         """Commit offsets with their notes; call through `call_thread`."""
         consumer = self._ensure_consumer()
@@ -92,6 +102,7 @@ class ChunkConsumer(driver.Consumer):
         # Per hot partition: the offset after the last record fetched since the last seek.
         self._fetched_up_to: dict[TP, int] = {}
         self._n_seeks = 0
+        self._merge = Merge()
         self._seeking = asyncio.Lock()  # one would move partitions that the other has just sought
 
     def _new_consumer_thread(self) -> ChunkConsumerThread:
@@ -118,13 +129,13 @@ class ChunkConsumer(driver.Consumer):
             return
         generation_id, n_seeks = self.app.consumer_generation_id, self._n_seeks
         fetched, active = await self._wait_next_records(timeout)
-        if not fetched or self.should_stop:
+        if not (fetched or self._merge.held) or self.should_stop:
             return
         if n_seeks != self._n_seeks:
             # A fetch that overlaps a seek may have moved the position after it: seek again, fetch again.
             await self._seek_again()
             return
-        for tp, message in self._in_turn(self._wanted(fetched, active or set()), generation_id):
+        for tp, message in self._in_turn(self._wanted(fetched or {}, active or set()), generation_id):
             if (
                 not self.flow_active
                 or self.app.consumer_generation_id != generation_id
@@ -145,6 +156,7 @@ class ChunkConsumer(driver.Consumer):
             await self.perform_seek()
         except IllegalStateError:
             self._fetched_up_to.clear()
+            self._merge.clear()
 
     def _wanted(self, fetched: Mapping[TP, Any], active: set[TP]) -> list[tuple[TP, Chunk]]:
         """Return what may be delivered, each chunk knowing what was fetched before it.
@@ -160,27 +172,59 @@ class ChunkConsumer(driver.Consumer):
             follows = self._fetched_up_to.get(tp, 0)
             if is_hot:
                 self._fetched_up_to[tp] = records[-1].offset + 1
-            if tp in active or tp in self._buffered_partitions:
+            if tp not in active and tp not in self._buffered_partitions:
+                continue
+            if tp.topic in self.app.merged_topics:
+                self._merge.add(tp, Chunk(records, follows))
+            else:
                 wanted.append((tp, Chunk(records, follows)))
         return wanted
 
     def _in_turn(self, waiting: list[tuple[TP, Chunk]], generation_id: int) -> Iterator[tuple[TP, Any]]:
-        """Yield one chunk of each hot partition after the other, and other topics record by record."""
-        while waiting:
+        """Yield one chunk of each hot partition after the other, and other topics record by record.
+
+        Of merged topics each turn has what comes up to a common time.
+        """
+        size, is_whole = self.app.chunk_size, True
+        while waiting or is_whole:
+            round_ = self._merge.take(size, self._more()) if self.app.merged_topics else []
+            for tp, chunk in round_:
+                yield tp, self._to_chunk(tp, chunk, generation_id)
+            is_whole = bool(round_)
             rest: list[tuple[TP, Chunk]] = []
             for tp, chunk in waiting:
                 if tp.topic not in self.app.hot_topics:
                     yield from ((tp, self._to_message(tp, record)) for record in chunk.records)
                     continue
-                head, tail = chunk.split(self.app.chunk_size(tp))
+                head, tail = chunk.split(size(tp))
                 yield tp, self._to_chunk(tp, head, generation_id)
                 if tail is not None:
                     rest.append((tp, tail))
             waiting = rest
 
+    def _more(self) -> dict[TP, bool]:
+        """Return of each merged partition whether the brokers have more of it, as far as is known."""
+        merged = self.app.merged_topics
+        return {tp: self._thread.has_more(tp) for tp in self._fetched_up_to if tp.topic in merged}
+
+    async def _getmany(
+        self,
+        active_partitions: set[TP] | None,
+        timeout: float,  # noqa: ASYNC109 - Faust's signature
+    ) -> Any:
+        """Fetch nothing of what is held back."""
+        wanted = active_partitions
+        if wanted is not None and (held := self._merge.held):
+            wanted = wanted - held
+            timeout = min(timeout, PAUSED_WAIT_S)
+            if not wanted:
+                return {}
+        return await super()._getmany(wanted, timeout)
+
     async def on_partitions_revoked(self, revoked: set[TP]) -> None:
         """Forget where partitions stood: nothing is delivered before the next seek."""
         self._fetched_up_to.clear()
+        self._merge.clear()
         await super().on_partitions_revoked(revoked)
 
     def _to_chunk(self, tp: TP, chunk: Chunk, generation_id: int) -> ConsumerMessage:
@@ -216,6 +260,7 @@ class ChunkConsumer(driver.Consumer):
         async with self._seeking:
             self._n_seeks += 1
             self._fetched_up_to = {}  # for a moment all stand at their committed offset: deliver nothing hot
+            self._merge.clear()
             await super().perform_seek()
             owned = self.assignment()
             target = {tp: offset for tp, offset in self.app.positions().items() if tp in owned}

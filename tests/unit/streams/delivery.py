@@ -48,6 +48,9 @@ class Log:
             self.position[tp] = part[-1].offset + 1
         return found
 
+    def has_more(self, tp: TP) -> bool:
+        return self.position[tp] < len(self.records[tp])
+
     async def seek_to_committed(self) -> dict[TP, int]:
         for tp in self.owned:
             self.position[tp] = self.committed[tp]

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import dataclasses
 import random
 
 import pytest
+from aiokafka import ConsumerRecord
+from faust.types import TP
 
 from streams.chunking import FIRST_RECORDS, Chunk
 from streams.ports import Committed
@@ -180,3 +183,46 @@ async def test_whatever_interrupts_it_every_record_is_folded_once_and_in_order(
         assert bench.log.n_fetches < 1_000, "reading goes on"
     assert bench.folded(A) == list(range(1_500))
     assert bench.folded(B) == list(range(1_000))
+
+
+def at(record: ConsumerRecord, timestamp_ms: int) -> ConsumerRecord:
+    return dataclasses.replace(record, timestamp=timestamp_ms)
+
+
+async def test_merged_topics_come_in_the_order_of_their_times_whatever_is_fetched(prepare: Prepare) -> None:
+    bench = await prepare({A: 400, B: 40}, fetch=100)
+    bench.app.merged_topics = frozenset({"hot"})
+    for each in range(40):  # each tenth moment has a record of B
+        bench.log.records[B][each] = dataclasses.replace(
+            bench.log.records[B][each], timestamp=1_000 + 10 * each
+        )
+    await bench.consumer.perform_seek()
+
+    got: list[tuple[TP, ConsumerRecord]] = []
+    for _ in range(40):
+        got += [(tp, one) for tp, message in await bench.delivered() for one in message.value.records]
+
+    assert [one.offset for tp, one in got if tp == A] == list(range(400))
+    assert [one.offset for tp, one in got if tp == B] == list(range(40))
+    latest = 0
+    for _, one in got:
+        assert one.timestamp > latest - FIRST_RECORDS - 10
+        latest = max(latest, one.timestamp)
+
+
+async def test_what_is_held_back_is_fetched_again_after_a_seek(prepare: Prepare) -> None:
+    bench = await prepare({A: 300, B: 10}, fetch=100)
+    bench.app.merged_topics = frozenset({"hot"})
+    bench.log.records[B] = [
+        dataclasses.replace(one, timestamp=9_000 + one.offset) for one in bench.log.records[B]
+    ]
+    await bench.consumer.perform_seek()
+    assert {tp for tp, _ in await bench.delivered()} == {A}, "B is ahead and A has more"
+
+    await bench.consumer.perform_seek()
+    got: list[tuple[TP, int]] = []
+    for _ in range(20):
+        got += [(tp, n) for tp, message in await bench.delivered() for n in offsets(message.value)]
+
+    assert [n for tp, n in got if tp == B] == list(range(10))
+    assert [n for tp, n in got if tp == A][-1] == 299
