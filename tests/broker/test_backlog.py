@@ -1,4 +1,4 @@
-"""Topics that have a history when the first worker starts: they are read at a common time, not each as fast as it can."""
+"""Topics with a history when the first worker starts: they are read at a common time."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ pytestmark = pytest.mark.broker
 
 N_EVENTS = 3_000
 EVERY_S = 150.0
-"""Events: five days in all. Labels come 20 minutes later, each four times; nothing waits longer than two hours."""
+"""Events: five days in all. Labels come 20 minutes later, each four times; events wait for two hours."""
 
 PIPELINE = """
 import headrace as hr
@@ -45,7 +45,8 @@ pipeline = hr.Pipeline(
     labels=hr.Labels("{name}.outcomes", key="who", time="at", wait_s=7200, partitions=1),
     lookups=[
         hr.Lookup(
-            hr.Topic("{name}.weather", Weather, partitions=1), key="place", on="who", as_of="at", missing="dead"
+            hr.Topic("{name}.weather", Weather, partitions=1),
+            key="place", on="who", as_of="at", missing="dead",
         )
     ],
     key="who",
@@ -55,11 +56,17 @@ pipeline = hr.Pipeline(
 """
 
 
-def send(bootstrap: str, topic: str, told: Iterable[tuple[float, bytes]], partitions: Sequence[int]) -> None:
+def told(at_s: float, **fields: Any) -> tuple[float, bytes]:
+    return at_s, json.dumps({"at": at_s, **fields}).encode()
+
+
+def send(
+    bootstrap: str, topic: str, values: Iterable[tuple[float, bytes]], partitions: Sequence[int]
+) -> None:
     """Send values at their times, in transactions: their ends stand in the topic, too."""
     producer = confluent_kafka.Producer({"bootstrap.servers": bootstrap, "transactional.id": topic})
     producer.init_transactions(60)
-    for n, (at_s, value) in enumerate(told):
+    for n, (at_s, value) in enumerate(values):
         if n % 500 == 0:
             if n:
                 producer.commit_transaction(60)
@@ -78,23 +85,13 @@ def test_a_history_is_folded_as_if_it_had_been_lived(tmp_path: Path, bootstrap: 
     name = w.create_pipeline(tmp_path, bootstrap, template=PIPELINE, partitions=2)
     began_s = time.time() - N_EVENTS * EVERY_S
     times = [began_s + n * EVERY_S for n in range(N_EVENTS)]
-    events = [
-        (at, json.dumps({"id": f"e{n}", "at": at, "who": f"w{n % 3}", "a": n * 37 % 101 / 50}).encode())
-        for n, at in enumerate(times)
-    ]
+    events = [told(at, id=f"e{n}", who=f"w{n % 3}", a=n * 37 % 101 / 50) for n, at in enumerate(times)]
     labels = [
-        (
-            at + 1200,
-            json.dumps({"id": f"e{n}", "at": at + 1200, "who": f"w{n % 3}", "y": n % 2 == 0}).encode(),
-        )
+        told(at + 1200, id=f"e{n}", who=f"w{n % 3}", y=n % 2 == 0)
         for n, at in enumerate(times)
         for _ in range(4)
     ]
-    rows = [
-        (at - 1, json.dumps({"place": f"w{k}", "at": at - 1, "wind": float(n)}).encode())
-        for n, at in enumerate(times[::24])
-        for k in range(3)
-    ]
+    rows = [told(at - 1, place=f"w{k}", wind=float(n)) for n, at in enumerate(times[::24]) for k in range(3)]
     send(bootstrap, f"{name}.events", events, (0, 1))
     send(bootstrap, f"{name}.outcomes", labels, (0,))
     send(bootstrap, f"{name}.weather", rows, (0,))
@@ -110,9 +107,9 @@ def test_a_history_is_folded_as_if_it_had_been_lived(tmp_path: Path, bootstrap: 
             lambda: w.end_offsets(bootstrap, f"{name}.predictions", 2) >= N_EVENTS, "all is answered", 240
         )
         assert worker.terminate() == 0
-        waited = [line for line in worker.lines() if line.get("event") == "merge_waited_in_vain"]
+        waited = worker.events("merge_waited_in_vain")
 
-    states = Counter(told["state"] for told in facts(bootstrap, status))
+    states = Counter(one["state"] for one in facts(bootstrap, status))
     assert states["joined"] == N_EVENTS
     assert states["expired"] == 0
     assert facts(bootstrap, f"{name}.dead") == []
