@@ -21,6 +21,14 @@ PATIENCE_S = 5.0
 """How long others are held back for a partition that has records and does not give them."""
 
 
+LEAST_RECORDS = 64
+SOON_MS = 1_000
+"""So many records of a partition, or all of so much time, are one round: smaller ones would cost too much.
+
+What one partition is ahead of another is at most that, wherever both have more to give.
+"""
+
+
 class Merge:
     """What was fetched of some partitions and is ahead of the others, until they have come as far.
 
@@ -107,10 +115,14 @@ class Merge:
         return True
 
 
-def _end(chunk: Chunk, n: int, has_more: bool) -> float | None:
-    """Return the time that the next *n* records reach, ``None`` if there are not so many and will not be."""
+def _end(chunk: Chunk, most: int, has_more: bool) -> float | None:
+    """Return the time that the next records, *most* at most, reach; ``None`` if these are all there are."""
     records = chunk.records
-    if n >= len(records) and not has_more:
+    n, most = min(LEAST_RECORDS, most, len(records)), min(most, len(records))
+    soon_ms = records[0].timestamp + SOON_MS
+    while n < most and records[n].timestamp <= soon_ms:
+        n += 1
+    if n == len(records) and not has_more:
         return None
     return float(max(record.timestamp for record in records[:n]))
 

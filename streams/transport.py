@@ -73,7 +73,8 @@ class ChunkConsumerThread(driver.AIOKafkaConsumerThread):
 
     def has_more(self, tp: TP) -> bool:
         """Return whether the brokers have records of *tp* that were not fetched, as far as is known."""
-        assignment = self._ensure_consumer()._subscription.subscription.assignment
+        subscription = self._ensure_consumer()._subscription.subscription
+        assignment = None if subscription is None else subscription.assignment
         state = None if assignment is None else assignment.state_value(aiokafka.TopicPartition(*tp))
         if state is None:  # it is being taken away
             return False

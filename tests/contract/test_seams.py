@@ -45,6 +45,12 @@ METHODS: list[tuple[type, str, list[str], str]] = [
     (driver.Consumer, "getmany", ["timeout"], "ChunkConsumer yields (tp, message) from it"),
     (driver.Consumer, "perform_seek", [], "ChunkConsumer seeks hot partitions to their state after it"),
     (driver.Consumer, "_wait_next_records", ["timeout"], "ChunkConsumer fetches with it"),
+    (
+        driver.Consumer,
+        "_getmany",
+        ["active_partitions", "timeout"],
+        "ChunkConsumer leaves out what the merge holds back",
+    ),
     (driver.Consumer, "_new_consumer_thread", [], "ChunkConsumer makes its thread in it"),
     (driver.Consumer, "_get_active_partitions", [], "back-pressure empties the set it returns"),
     (driver.Consumer, "_to_message", ["tp", "record"], "records of ordinary topics pass through it"),
@@ -191,6 +197,22 @@ async def test_the_consumer_is_made_with_a_short_fetch_wait_and_without_auto_com
     assert not consumer._enable_auto_commit
     assert consumer._max_poll_records is None
     assert consumer._isolation_level == "read_committed"
+    await consumer.stop()
+
+
+async def test_a_partition_has_more_until_all_that_is_stable_was_read(app: HeadraceApp) -> None:
+    thread, tp = app.consumer._thread, TP("hot", 0)
+    thread._consumer = consumer = thread._create_worker_consumer(app.transport)
+    assert not thread.has_more(tp), "nothing is assigned"
+    consumer.assign([aiokafka.TopicPartition(*tp)])
+    state = consumer._subscription.subscription.assignment.state_value(aiokafka.TopicPartition(*tp))
+    found = [thread.has_more(tp)]
+    state.lso = 7
+    for position in (3, 7):
+        state.seek(position)
+        found.append(thread.has_more(tp))
+    assert found == [True, True, False], "relied upon: fetches set lso, what was read moves the position"
+    assert not thread.has_more(TP("hot", 1))
     await consumer.stop()
 
 
