@@ -219,6 +219,7 @@ class ChunkConsumer(driver.Consumer):
             wanted = wanted - held
             timeout = min(timeout, PAUSED_WAIT_S)
             if not wanted:
+                await self.sleep(BUFFER_FULL_PAUSE_S)
                 return {}
         return await super()._getmany(wanted, timeout)
 
