@@ -92,6 +92,8 @@ def test_every_label_finds_its_event_once_although_workers_are_killed(
         w.produce(bootstrap, f"{name}.outcomes", [label(i) for i in range(first, first + half)], PARTITIONS)
         workers.reverse()
     w.until(lambda: len(joined(bootstrap, name)) == N_EVENTS, "every label has found its event", 240)
+    for worker in workers:
+        worker.until_ready()
     codes = [worker.terminate() for worker in workers]
 
     predictions = {p["id"]: p for p in facts(bootstrap, f"{name}.predictions")}
