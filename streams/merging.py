@@ -18,8 +18,7 @@ from streams.chunking import Chunk
 log = structlog.get_logger(__name__)
 
 PATIENCE_S = 5.0
-"""How long others are held back for a partition that has records and does not give them."""
-
+"""How long others wait for a partition that has records and does not give them: once, until it gives some."""
 
 LEAST_RECORDS = 64
 SOON_MS = 1_000
@@ -44,6 +43,7 @@ class Merge:
         self._held: dict[TP, Chunk] = {}
         self._reached: dict[TP, float] = {}
         self._clock = clock
+        self._given_up: set[TP] = set()
         self._waits_since: float | None = None
 
     @property
@@ -54,11 +54,13 @@ class Merge:
     def add(self, tp: TP, chunk: Chunk) -> None:
         """Hold *chunk*, which follows what was added of *tp* before and has been taken."""
         self._held[tp] = chunk
+        self._given_up.discard(tp)
 
     def clear(self) -> None:
         """Forget all: it will be fetched again."""
         self._held.clear()
         self._reached.clear()
+        self._given_up.clear()
         self._waits_since = None
 
     def take(self, size: Callable[[TP], int], has_more: Mapping[TP, bool]) -> list[tuple[TP, Chunk]]:
@@ -78,11 +80,11 @@ class Merge:
             for tp, chunk in self._held.items()
             if (end := _end(chunk, size(tp), has_more.get(tp, False))) is not None
         ]
-        absent = [
-            self._reached.get(tp, -inf) for tp, more in has_more.items() if more and tp not in self._held
-        ]
-        taken = self._up_to(min([*ends, *absent], default=inf), size)
-        if not taken and self._is_out_of_patience():
+        absent = {tp for tp, more in has_more.items() if more and tp not in self._held} - self._given_up
+        reached = [self._reached.get(tp, -inf) for tp in absent]
+        taken = self._up_to(min([*ends, *reached], default=inf), size)
+        if not taken and self._is_out_of_patience(absent):
+            self._given_up |= absent
             taken = self._up_to(min(ends, default=inf), size)
         if taken:
             self._waits_since = None
@@ -105,13 +107,13 @@ class Merge:
                 self._held[tp] = tail
         return taken
 
-    def _is_out_of_patience(self) -> bool:
+    def _is_out_of_patience(self, absent: set[TP]) -> bool:
         now = self._clock()
         if self._waits_since is None:
             self._waits_since = now
         if now - self._waits_since < PATIENCE_S:
             return False
-        log.warning("merge_waited_in_vain", seconds=PATIENCE_S, held=len(self._held))
+        log.warning("merge_waited_in_vain", seconds=PATIENCE_S, partitions=sorted(map(str, absent)))
         return True
 
 

@@ -118,6 +118,22 @@ def test_patience_ends_with_a_partition_that_does_not_give_what_it_has() -> None
     assert [offsets(part) for _, part in merge.take(lambda _: 10, {EVENTS: False, LABELS: True})] == [[0, 1]]
 
 
+def test_a_partition_that_was_waited_for_in_vain_holds_nobody_back_until_it_gives_something() -> None:
+    clock = Clock()
+    merge = Merge(clock)
+    merge.add(EVENTS, chunk([*range(5)]))
+    assert merge.take(lambda _: 1, {EVENTS: True, LABELS: True}) == []
+    clock.now = PATIENCE_S
+
+    told = [part.records[0].offset for _ in range(5) for _, part in merge.take(lambda _: 1, {LABELS: True})]
+    assert told == [0, 1, 2, 3, 4], "it is waited for once, not before each round"
+
+    merge.add(LABELS, chunk([3]))
+    merge.add(EVENTS, chunk([9], 5))
+    assert [tp for tp, _ in merge.take(lambda _: 9, {LABELS: True, EVENTS: True})] == [LABELS]
+    assert merge.take(lambda _: 9, {LABELS: True, EVENTS: True}) == [], "now it is waited for again"
+
+
 def test_what_was_held_is_forgotten() -> None:
     merge = Merge(Clock())
     merge.add(EVENTS, chunk([5]))
