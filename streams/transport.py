@@ -1,7 +1,8 @@
 """Chunk transport: one Faust message carries the records of one partition from one fetch.
 
-The only file that touches private parts of Faust and mode; ``tests/contract/test_seams.py`` asserts each of
-them. Why each seam is as it is: docs/decisions/0002-chunk-transport.md.
+With `streams.consumer_thread` the only file that touches private parts of Faust and mode;
+``tests/contract/test_seams.py`` asserts each of them. Why each seam is as it is:
+docs/decisions/0002-chunk-transport.md.
 """
 
 from __future__ import annotations
@@ -11,13 +12,13 @@ from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
 from typing import Any, Protocol
 
 import aiokafka
-from aiokafka.errors import CommitFailedError, IllegalStateError
+from aiokafka.errors import IllegalStateError
 from faust.transport.drivers import aiokafka as driver
 from faust.types import TP
 from faust.types.tuples import ConsumerMessage
 
-from streams import fetched
 from streams.chunking import Chunk
+from streams.consumer_thread import ChunkConsumerThread
 from streams.merging import Merge
 from streams.ports import Committed
 
@@ -29,12 +30,6 @@ PAUSED_WAIT_S = 0.02
 """How long to wait for other partitions while back-pressure pauses some; Faust waits a whole second.
 
 Nothing ends that wait when a paused partition may go on: its records would lie there, fetched, until then.
-"""
-
-FETCH_MAX_WAIT_MS = 20
-"""How long the broker may hold a fetch: a partition just drained waits this long to be asked for again.
-
-Faust has 1,500 written into its driver. Below 10 an idle worker burns a core on empty fetches.
 """
 
 
@@ -51,45 +46,6 @@ class ChunkApp(Protocol):
     def positions(self) -> Mapping[TP, int]:
         """Return where reading of each hot partition goes on."""
         ...
-
-
-class ChunkConsumerThread(driver.AIOKafkaConsumerThread):
-    """Faust's consumer thread with a short fetch wait and light records."""
-
-    app: Any
-
-    def _create_worker_consumer(self, transport: Any) -> aiokafka.AIOKafkaConsumer:
-        fetched.install(self.app.hot_topics)
-        consumer = super()._create_worker_consumer(transport)
-        consumer._fetch_max_wait_ms = FETCH_MAX_WAIT_MS  # read by aiokafka when it starts, as the next
-        consumer._isolation_level = "read_committed"  # what a producer took back was never in the log
-        return consumer
-
-    async def committed(self, tps: Sequence[TP]) -> dict[TP, Committed]:
-        """Return what is committed of each partition; call through `call_thread`."""
-        coordinator = self._ensure_consumer()._coordinator
-        found = await coordinator.fetch_committed_offsets([aiokafka.TopicPartition(*tp) for tp in tps])
-        return {TP(*tp): Committed(offset, note) for tp, (offset, note) in found.items() if offset >= 0}
-
-    def has_more(self, tp: TP) -> bool:
-        """Return whether the brokers have records of *tp* that were not fetched, as far as is known."""
-        subscription = self._ensure_consumer()._subscription.subscription
-        assignment = None if subscription is None else subscription.assignment
-        state = None if assignment is None else assignment.state_value(aiokafka.TopicPartition(*tp))
-        if state is None:  # it is being taken away
-            return False
-        return state.lso is None or not state.has_valid_position or state.position < state.lso
-
-    async def commit_noted(self, offsets: Mapping[TP, Committed]) -> bool:
-        """Commit offsets with their notes; call through `call_thread`."""
-        consumer = self._ensure_consumer()
-        try:
-            await consumer.commit(
-                {aiokafka.TopicPartition(*tp): (at.offset, at.note) for tp, at in offsets.items()}
-            )
-        except (CommitFailedError, IllegalStateError):  # the group has gone on without this member
-            return False
-        return True
 
 
 class ChunkConsumer(driver.Consumer):

@@ -31,7 +31,7 @@ from faust.types.tuples import ConsumerMessage
 from mode import Service
 from mode.threads import QueueServiceThread
 
-from streams import groups, transport
+from streams import consumer_thread, groups, transport
 from streams.app import AppSettings, HeadraceApp, build_app
 from streams.chunking import Chunk
 
@@ -186,14 +186,14 @@ async def app() -> AsyncIterator[HeadraceApp]:
 
 async def test_our_transport_is_the_one_that_faust_makes_its_parts_from(app: HeadraceApp) -> None:
     assert isinstance(app.consumer, transport.ChunkConsumer)
-    assert isinstance(app.consumer._thread, transport.ChunkConsumerThread)
+    assert isinstance(app.consumer._thread, consumer_thread.ChunkConsumerThread)
     assert isinstance(app.producer, transport.IdempotentProducer)
 
 
 async def test_the_consumer_is_made_with_a_short_fetch_wait_and_without_auto_commit(app: HeadraceApp) -> None:
     assert isinstance(app.consumer, transport.ChunkConsumer)
     consumer = app.consumer._thread._create_worker_consumer(app.transport)
-    assert consumer._fetch_max_wait_ms == transport.FETCH_MAX_WAIT_MS
+    assert consumer._fetch_max_wait_ms == consumer_thread.FETCH_MAX_WAIT_MS
     assert not consumer._enable_auto_commit
     assert consumer._max_poll_records is None
     assert consumer._isolation_level == "read_committed"
