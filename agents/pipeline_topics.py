@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 from headrace.feedback_loop import FEEDBACK_STATUS
 from headrace.judge import ALERTS, METRICS
-from headrace.pipeline import Pipeline
+from headrace.pipeline import Pipeline, Topic
 from headrace.sentinel import DRIFT
 from headrace.truth import LABELS_STATUS, QUESTIONS
 from schemas.cloudevents import FACT_TYPES
@@ -12,56 +14,56 @@ from streams import topics
 
 
 def topic_specs(pipeline: Pipeline) -> list[topics.TopicSpec]:
-    """Return the topics *pipeline* needs."""
-    source, partitions = pipeline.source, pipeline.log.partitions
-    _, *others = topics.pipeline_topics(
+    """Return the topics *pipeline* needs, those of its events first."""
+    source = pipeline.source
+    _, *own = topics.pipeline_topics(
         pipeline.name,
         source.name,
         key=source.key,
         event=source.event_type.__name__,
-        partitions=partitions,
+        partitions=pipeline.log.partitions,
         retention_s=source.retention_s,
     )
-    sources = [
-        topics.TopicSpec(
-            each.name, each.key or "any", each.event_type.__name__, each.partitions, each.retention_s
-        )
-        for each in pipeline.sources
-    ]
-    merged: list[topics.TopicSpec] = []
-    if pipeline.labels is not None:
-        labels = pipeline.labels
-        n = labels.partitions or partitions
-        merged += [
-            topics.TopicSpec(labels.topic, labels.key or "as the event", "labels", n, source.retention_s),
-            topics.facts_spec(
-                pipeline.name, LABELS_STATUS, event=FACT_TYPES[LABELS_STATUS], partitions=partitions
-            ),
-        ]
-    if pipeline.feedback is not None:
-        feedback = pipeline.feedback
-        n, key = feedback.partitions or partitions, feedback.key or "as the event"
-        merged += [
-            topics.TopicSpec(feedback.topic, key, feedback.kind, n, source.retention_s),
-            topics.facts_spec(
-                pipeline.name, FEEDBACK_STATUS, event=FACT_TYPES[FEEDBACK_STATUS], partitions=partitions
-            ),
-        ]
+    return [*_sources(pipeline), *_facts(pipeline), *_log(pipeline), *own]
+
+
+def _sources(pipeline: Pipeline) -> Iterator[topics.TopicSpec]:
+    """Yield the topics that others write: events, labels, feedback, rows of tables."""
     tables = {lookup.topic.name: lookup for lookup in pipeline.lookups}
-    for lookup in tables.values():
-        topic = lookup.topic
-        row = topic.event_type.__name__
-        merged.append(topics.TopicSpec(topic.name, lookup.keys[0], row, topic.partitions, topic.retention_s))
-    kinds = [METRICS] if pipeline.plan or pipeline.feedback else []
-    kinds += [ALERTS] if pipeline.plan else []
-    kinds += [QUESTIONS] if pipeline.ask else []
-    kinds += [DRIFT] if pipeline.drift else []
-    merged += [
-        topics.facts_spec(pipeline.name, kind, event=FACT_TYPES[kind], partitions=partitions)
-        for kind in kinds
-    ]
-    if pipeline.log_sources:
-        merged.append(
-            topics.log_spec(pipeline.name, partitions=partitions, retention_s=pipeline.log.retention_s)
+    kept_s, n = pipeline.source.retention_s, pipeline.log.partitions
+    yield from (_typed(source, source.key or "any") for source in pipeline.sources)
+    if (labels := pipeline.labels) is not None:
+        key = labels.key or "as the event"
+        yield topics.TopicSpec(labels.topic, key, "labels", labels.partitions or n, kept_s)
+    if (feedback := pipeline.feedback) is not None:
+        key = feedback.key or "as the event"
+        yield topics.TopicSpec(feedback.topic, key, feedback.kind, feedback.partitions or n, kept_s)
+    yield from (_typed(lookup.topic, lookup.keys[0]) for lookup in tables.values())
+
+
+def _typed(topic: Topic, key: str) -> topics.TopicSpec:
+    event = topic.event_type.__name__
+    return topics.TopicSpec(topic.name, key, event, topic.partitions, topic.retention_s)
+
+
+def _facts(pipeline: Pipeline) -> Iterator[topics.TopicSpec]:
+    """Yield the topics of what is told about models, labels and feedback."""
+    told = {
+        LABELS_STATUS: pipeline.labels is not None,
+        FEEDBACK_STATUS: pipeline.feedback is not None,
+        METRICS: pipeline.plan is not None or pipeline.feedback is not None,
+        ALERTS: pipeline.plan is not None,
+        QUESTIONS: pipeline.ask is not None,
+        DRIFT: pipeline.drift is not None,
+    }
+    for kind in (kind for kind, is_told in told.items() if is_told):
+        yield topics.facts_spec(
+            pipeline.name, kind, event=FACT_TYPES[kind], partitions=pipeline.log.partitions
         )
-    return [*sources, *merged, *others]
+
+
+def _log(pipeline: Pipeline) -> Iterator[topics.TopicSpec]:
+    """Yield the log, where intake merges it."""
+    if pipeline.log_sources:
+        log = pipeline.log
+        yield topics.log_spec(pipeline.name, partitions=log.partitions, retention_s=log.retention_s)

@@ -1,13 +1,14 @@
 """Produces the flights' records so that no topic runs ahead of the others much further than in life.
 
-Intake reads topics side by side, in no common order. Of topics that lie there whole, the short ones would be
-read to their end at once: the weather of the year before its first flights. So the feeder follows the log;
-where the worker is killed, and writes records again, it follows what the worker has committed.
+A year that lies there whole would test how a backlog is read (decision 0013), not how flights are followed. So
+the feeder follows the log; where the worker is killed, and writes records again, it follows what the worker
+has committed.
 """
 
 from __future__ import annotations
 
 import asyncio
+import time
 
 from agents.bench.flights.asked import arguments
 from agents.bench.flights.pipelines import pipeline
@@ -25,6 +26,8 @@ WEATHER_AHEAD_S = 3 * 86_400.0
 """So the rows that flights join are in the log before them, however intake mixes these days."""
 
 POLL_S = 0.01
+STILL_S = 180.0
+"""A worker that takes nothing in for so long will not any more; one that was killed comes back sooner."""
 
 
 async def main() -> None:
@@ -40,9 +43,17 @@ async def main() -> None:
     ):
         clock.start()
         for topic, key, value, timestamp_ms in data.records(asked.flights, weather_ahead_s=WEATHER_AHEAD_S):
+            still_since = time.monotonic()
             while n_sent - n_done >= LEAD:
                 await asyncio.sleep(POLL_S)
+                before = n_done
                 n_done = await (n_taken_in(admin, name) if asked.killed else n_in_log(reader, pipeline.log))
+                if n_done > before:
+                    still_since = time.monotonic()
+                elif time.monotonic() - still_since > STILL_S:
+                    raise SystemExit(
+                        f"of {n_sent:,} records {n_done:,} were taken in, and none for {STILL_S:.0f} s"
+                    )
             await producer.send(topic_of(topic, name), value, key=key, timestamp_ms=timestamp_ms)
             n_sent += 1 if asked.killed else n_copies(topic, partitions)
         await producer.flush()
