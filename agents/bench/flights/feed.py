@@ -1,8 +1,8 @@
 """Produces the flights' records so that no topic runs ahead of the others much further than in life.
 
-A year that lies there whole would test how a backlog is read (decision 0013), not how flights are followed. So
-the feeder follows the log; where the worker is killed, and writes records again, it follows what the worker
-has committed.
+A year that lies there whole would test how a backlog is read (decision 0013), not how flights are followed.
+So the feeder follows the log; where the worker is killed, and writes records again, it follows what the
+worker has committed.
 """
 
 from __future__ import annotations
