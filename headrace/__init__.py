@@ -17,9 +17,10 @@ if TYPE_CHECKING:
     from headrace.feedback.declaration import Feedback
     from headrace.feedback.policies import EpsilonGreedy, LinUCB, Thompson
     from headrace.labels.declaration import Labels
-    from headrace.models.combine import First, Mean, Vote
+    from headrace.models.combine import First, Last, Mean, Vote
     from headrace.pipeline import Pipeline, Topic
     from headrace.scores.declaration import Metrics
+    from headrace.steps.declaration import Step
     from schemas.events import Event, Limits
 
 __version__ = "0.1.0"
@@ -37,12 +38,14 @@ __all__ = [
     "First",
     "HeadraceError",
     "Labels",
+    "Last",
     "Limits",
     "LinUCB",
     "Lookup",
     "Mean",
     "Metrics",
     "Pipeline",
+    "Step",
     "Thompson",
     "Topic",
     "Vote",
@@ -68,10 +71,12 @@ _HOME = {
     "Limits": "schemas.events",
     "Labels": "headrace.labels.declaration",
     "First": "headrace.models.combine",
+    "Last": "headrace.models.combine",
     "Mean": "headrace.models.combine",
     "Vote": "headrace.models.combine",
     "Metrics": "headrace.scores.declaration",
     "Pipeline": "headrace.pipeline",
+    "Step": "headrace.steps.declaration",
     "Topic": "headrace.pipeline",
 }
 

@@ -174,7 +174,7 @@ class FeedbackLoop:
                 self.off_policy.update(waiter.answer, reward, self._team.expected(waiter.x, counts))
             self._team.reward(waiter.x, reward, waiter.answer, counts, lesson.weight)
         elif lesson.verb == "label":
-            self._team.learn(waiter.x, lesson.value, counts, lesson.weight)
+            self._team.learn(waiter.x, lesson.value, counts, answers=waiter.answers, weight=lesson.weight)
         elif lesson.rating is None:
             return
         self.n += 1

@@ -90,7 +90,7 @@ class Fold:
         memory, label, id_prefix = self._memory, self.pipeline.label, self._id_prefix
         parse, key_bytes = self._parse, self.pipeline.limits.key_bytes
         team, keyed, truth, merged = memory.team, memory.keyed, memory.truth, memory.merged
-        work = team.work  # the same for every key: they have models of the same names
+        work, is_graph = team.work, team.is_stepwise  # the same for every key: all have the same models
         read = None if memory.reader is None else memory.reader.read
         if truth is not None:
             truth.tell = tell
@@ -117,7 +117,7 @@ class Fold:
                     self._refuse(record, value, refusal, dead, counts)
                 else:
                     step = team.step
-                    final, models = work(x, y, counts)
+                    final, answers = work(x, y, counts, key)
                     n_predicted += 1
                     if emit is not None:
                         made_id = f"{id_prefix}{offset}/{STEP}"
@@ -130,13 +130,15 @@ class Fold:
                             final.prediction,
                             final.probability,
                             final.score,
-                            models,
+                            None if is_graph else answers,
                             final.error,
                             None if merged is None else record.origin,  # type: ignore[attr-defined]
+                            answers if is_graph else None,
+                            final.by,
                         )
                         emit(made_id, key, _encode(result), record)
                     if truth is not None:
-                        truth.event(record, event_id, x, y, step, final, models, counts)
+                        truth.event(record, event_id, x, y, step, final, answers, counts)
             self._next_offset = offset + 1
         counts.predicted, counts.evicted = n_predicted, self.keys_evicted - n_evicted
         return counts

@@ -72,10 +72,11 @@ class Memory:
         self.models = fold_faults.seeded_as_asked(pipeline.fresh_models())
         self._guards = _guards_in(self.models)
         self._bindings = {
-            name: binding_of(model, pipeline.task, partition) for name, model in self.models.items()
+            node.name: binding_of(self.models[node.name], pipeline.tasks[node.name], partition)
+            for node in pipeline.steps.nodes
         }
-        is_supervised = any(needs_label(model) for model in self.models.values())
-        self.team = Team(pipeline.combine, is_supervised=is_supervised, witness=witness)
+        supervised = {name for name, model in self.models.items() if needs_label(model)}
+        self.team = Team(pipeline.steps, pipeline.combine, supervised, witness)
         self.team.select(self._bound(self.models))
         self.keyed = self._new_keyed() if pipeline.scope == "key" else None
         self.reader = pipeline.reader()
@@ -229,7 +230,7 @@ class Memory:
     def _new_truth(self, place: tuple[str, str, str, int]) -> Truth | None:
         pipeline, judge = self._pipeline, None
         if pipeline.plan is not None:
-            judge = Judge(pipeline.plan, pipeline.alerts, [*self.models], self.waiting, place[1:])
+            judge = Judge(pipeline.plan, pipeline.alerts, pipeline.rivals, self.waiting, place[1:])
         asker = None if pipeline.ask is None else Asker(pipeline.ask, *place[1:])
         sentinel = None
         if pipeline.drift is not None:

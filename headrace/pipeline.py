@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import typing
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -11,23 +11,22 @@ from river import base
 
 from headrace import options
 from headrace.alerts.rules import Alert
-from headrace.drift import Drifts, guarded_factories
+from headrace.drift import Drifts
 from headrace.errors import DeclarationError
-from headrace.features.checks import check_features
+from headrace.features.checks import check_features, feature_names
 from headrace.features.lookup import Lookup
 from headrace.features.lookup_checks import check_lookups
 from headrace.feedback.asking import AskFor
-from headrace.feedback.bandit import Bandit
 from headrace.feedback.declaration import Feedback
 from headrace.feedback.fit import check_bandit, check_lessons
 from headrace.intake.source import LogSource, check_sources, lookup_sources
 from headrace.labels.declaration import Labels
 from headrace.labels.reading import LabelReader
+from headrace.lineup import Models, lineup
 from headrace.merged_log import event_in
 from headrace.models import checks
 from headrace.models.checks import ModelFactory
 from headrace.models.combine import Combine
-from headrace.models.verbs import Task
 from headrace.options import MAX_KEYS, Scope
 from headrace.reader import Reader
 from headrace.scores.declaration import Declared, Metrics
@@ -60,7 +59,7 @@ class Pipeline:
         are merged into ``<name>.log``, with as many partitions as the largest.
     models
         One factory, several by name, or a `Bandit`. A factory takes nothing and gives a fresh, seeded river
-        model.
+        model. A `Step` in its place says what reaches the model and when it is asked.
     target
         Field of the event that holds the label. An event without it is predicted, not learned.
         Anomaly detectors and clusterers need none.
@@ -72,8 +71,8 @@ class Pipeline:
     key
         Field of the event that becomes the key in the log, if the topic is not keyed as the models need.
     combine
-        How several answers become one: `Vote`, `Mean`, `First`. Default: soft vote for classifiers, mean for
-        regressors and detectors, first for clusterers.
+        How several answers become one: `Vote`, `Mean`, `First`, `Last`. Default: soft vote for classifiers,
+        mean for regressors and detectors, first for clusterers. Steps that others take as input do not count.
     features
         Names of the fields that reach the models. Default: all but id, target and time.
     transform
@@ -108,12 +107,12 @@ class Pipeline:
 
     """
 
-    def __init__(  # noqa: PLR0913 - a declaration: all but the name is keyword-only
+    def __init__(  # noqa: PLR0913, PLR0915 - a declaration: all but the name is keyword-only
         self,
         name: str,
         *,
         source: Topic | Sequence[Topic],
-        models: ModelFactory | Mapping[str, ModelFactory] | Bandit,
+        models: Models,
         version: int = 1,
         target: str | None = None,
         labels: Labels | None = None,
@@ -149,19 +148,21 @@ class Pipeline:
         others = {"target": target, "labels": labels, "combine": combine, "ask": ask, "drift": drift}
         check_bandit(models, feedback, **others, metrics=metrics, alerts=alerts)
         self.drift = options.checked_drift(drift, scope)
-        samples = self._take_models(models)
+        taken = lineup(models, self.drift, feature_names(self))
+        self.models, self.tasks, self.task = taken.factories, taken.tasks, taken.task
+        self.steps, self.rivals = taken.steps, taken.rivals
         kinds = set() if target is None else label_types(source, target)
-        check_features(self, samples)
-        checks.check_target(samples, self.task, target, kinds)
+        check_features(self, taken.samples)
+        checks.check_target(taken.samples, self.tasks, target, kinds)
         self.labels = options.checked_labels(labels, target, kinds, self.task, scope)
         self.feedback = feedback
         self.feedback_waits = options.checked_feedback(feedback, target, kinds, self.task, scope)
-        check_lessons(feedback, samples)
-        self.plan = options.planned(metrics, target, self.task, kinds, samples)
-        self.alerts = options.checked_alerts(alerts, self.plan, tuple(self.models))
-        self.ask = options.checked_ask(ask, self.task, samples)
+        check_lessons(feedback, taken.samples)
+        self.plan = options.planned(metrics, target, self.task, kinds, taken.members)
+        self.alerts = options.checked_alerts(alerts, self.plan, self.rivals)
+        self.ask = options.checked_ask(ask, self.task, taken.members)
         check_sources(self.log_sources, self.log.name)
-        self.combine: Combine = checks.checked_combine(combine, self.task, samples)
+        self.combine: Combine = checks.checked_combine(combine, self.task, taken.members)
 
     @property
     def label(self) -> str:
@@ -211,17 +212,6 @@ class Pipeline:
             return None
         kinds = set() if self.target is None else label_types(self.source, self.target)
         return self.feedback.decoder(self.limits, labels=kinds, per_s=self._per_s), self._id_types
-
-    def _take_models(
-        self, models: ModelFactory | Mapping[str, ModelFactory] | Bandit
-    ) -> dict[str, base.Estimator]:
-        """Set factories and task; return one model of each factory."""
-        factories = checks.named_factories(models)
-        samples = checks.sample_models(factories)
-        self.models = guarded_factories(factories, samples, self.drift)
-        self.tasks = checks.tasks_of(samples)
-        self.task: Task = next(iter(self.tasks.values()))
-        return samples
 
     @property
     def _id_types(self) -> set[type]:

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from math import isfinite
-from typing import Any
+from typing import Any, TypeAlias
 
 from headrace.feedback.bandit import BanditModel
 from headrace.feedback.weights import weighted
@@ -12,19 +12,31 @@ from headrace.keyed.entry import Members
 from headrace.models import labels
 from headrace.models.combine import Combine
 from headrace.record import Counts
+from headrace.steps.plan import Plan
+from headrace.stepwise import Stepwise, reported
 from headrace.witness import Witness
 from schemas import Answer
+
+Work: TypeAlias = Callable[
+    [dict[Any, Any], Any, Counts, bytes | None], tuple[Answer, dict[str, Answer] | None]
+]
+"""Takes features, label or ``None``, counts and the record's key; gives the final answer and those of all."""
 
 
 class Team:
     """Asks and teaches the models that are selected.
 
+    Models that all work on all events are asked in the shortest way; others `Stepwise`.
+
     Parameters
     ----------
+    plan
+        The steps, in the order in which models are selected.
     combine
         How several answers become one.
-    is_supervised
-        Whether there is nothing to learn from an event without label.
+    supervised
+        Names of the models that learn from labels only. If there are some, there is nothing to learn from an
+        event without label, but in a graph.
     witness
         Notes what is taught with a weight or as a reward, if somebody looks.
 
@@ -34,23 +46,48 @@ class Team:
         Number of events learned so far.
     """
 
-    def __init__(self, combine: Combine, *, is_supervised: bool, witness: Witness | None = None) -> None:
+    def __init__(
+        self, plan: Plan, combine: Combine, supervised: Collection[str], witness: Witness | None = None
+    ) -> None:
         self.step = 0
+        self.is_stepwise = plan.is_graph
         self._combine = combine
-        self._is_supervised = is_supervised
+        self._is_supervised = bool(supervised)
+        self._stepwise = Stepwise(plan, supervised, witness)
         self._members: Members = []
         self._witness = witness
 
     def select(self, members: Members) -> None:
         """Let the next event be for *members*."""
-        self._members = members
+        self._members = self._stepwise.models = members
         self._answer, self._learn, _ = members[0][1]
-        self.work = self._one if len(members) == 1 else self._several
+        self.work: Work = self._by_steps if self.is_stepwise else self._several
+        if len(members) == 1 and not self.is_stepwise:
+            self.work = self._one
 
-    def learn(self, x: dict[Any, Any], y: Any, counts: Counts, weight: float = 1.0) -> None:
-        """Teach an event that was answered before the label *y* was known, which counts *weight*."""
+    def learn(
+        self,
+        x: dict[Any, Any],
+        y: Any,
+        counts: Counts,
+        *,
+        answers: dict[str, Answer] | None = None,
+        weight: float = 1.0,
+    ) -> None:
+        """Teach an event that was answered before the label *y* was known, which counts *weight*.
+
+        *answers* are those of then, where there are several models.
+        """
         if not self._is_supervised:
             return
+        if self.is_stepwise:
+            if answers is not None:
+                self._stepwise.teach_late(x, y, answers, counts, weight)
+        else:
+            self._learn_all(x, y, counts, weight)
+        self._learned_late(counts)
+
+    def _learn_all(self, x: dict[Any, Any], y: Any, counts: Counts, weight: float) -> None:
         for name, verbs in self._members:
             try:
                 if weight == 1.0:
@@ -59,7 +96,6 @@ class Team:
                     self._noting(name, weighted(verbs.model, verbs.learn))(x, y, weight)
             except Exception as error:  # noqa: BLE001 - a model's fault is neither the record's nor ours
                 reported(name, "learn", error, counts)
-        self._learned_late(counts)
 
     def reward(self, x: dict[Any, Any], reward: float, answer: Answer, counts: Counts, weight: float) -> None:
         """Teach a bandit what the arm that *answer* chose for *x* has earned."""
@@ -95,7 +131,7 @@ class Team:
         counts.learned += 1
         counts.late += 1
 
-    def _one(self, x: dict[Any, Any], y: Any, counts: Counts) -> tuple[Answer, None]:
+    def _one(self, x: dict[Any, Any], y: Any, counts: Counts, key: bytes | None) -> tuple[Answer, None]:
         """Test, then learn; as `_several`, less what only several need."""
         try:
             answer = self._answer(x, y)
@@ -110,7 +146,9 @@ class Team:
             counts.learned += 1
         return answer, None
 
-    def _several(self, x: dict[Any, Any], y: Any, counts: Counts) -> tuple[Answer, dict[str, Answer]]:
+    def _several(
+        self, x: dict[Any, Any], y: Any, counts: Counts, key: bytes | None
+    ) -> tuple[Answer, dict[str, Answer]]:
         """Test all, then let all learn."""
         answers: dict[str, Answer] = {}
         for name, verbs in self._members:
@@ -118,7 +156,7 @@ class Team:
                 answers[name] = verbs.answer(x, y)
             except Exception as error:  # noqa: BLE001 - as above
                 answers[name] = Answer(error=reported(name, "predict", error, counts))
-        final = self._combined(answers, counts)
+        final = self._combined({name: a for name, a in answers.items() if a.error is None}, counts)
         if y is not None or not self._is_supervised:
             for name, verbs in self._members:
                 try:
@@ -129,19 +167,26 @@ class Team:
             counts.learned += 1
         return final, answers
 
+    def _by_steps(
+        self, x: dict[Any, Any], y: Any, counts: Counts, key: bytes | None
+    ) -> tuple[Answer, dict[str, Answer]]:
+        """Ask step by step, then let those learn that have something to."""
+        stepwise = self._stepwise
+        answers = stepwise.ask(x, y, counts)
+        final = self._combined(stepwise.said(answers), counts)
+        stepwise.teach(x, y, answers, counts)
+        if y is not None or not self._is_supervised:
+            self.step += 1
+            counts.learned += 1
+        return final, answers
+
     def _combined(self, answers: dict[str, Answer], counts: Counts) -> Answer:
-        """Return the answer of those that have one; `combine` may be a user's own, and be wrong."""
+        """Return what *answers* come to; `combine` may be a user's own, and be wrong."""
         try:
-            final = self._combine({name: a for name, a in answers.items() if a.error is None})
+            final = self._combine(answers)
             return _publishable(final)
         except Exception as error:  # noqa: BLE001 - as above
             return Answer(error=reported("combine", "predict", error, counts))
-
-
-def reported(name: str, verb: str, error: Exception, counts: Counts) -> str:
-    """Count the fault of model *name* and return what its answer says of it."""
-    counts.failures[name, verb] = counts.failures.get((name, verb), 0) + 1
-    return f"{verb}: {type(error).__name__}: {error}"[:500]
 
 
 def _publishable(answer: Answer) -> Answer:

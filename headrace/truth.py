@@ -180,7 +180,7 @@ class Truth:
                 time_s = record.timestamp / 1000.0 if self._clock is None else self._clock.event_s
                 scored = outcome.label, waiter.answers, waiter.answer, waiter.x
                 self._publish(self.judge.score(*scored, record.offset, time_s), record)
-            self._team.learn(waiter.x, outcome.label, counts)
+            self._team.learn(waiter.x, outcome.label, counts, answers=waiter.answers)
             if self.sentinel is not None:
                 self.sentinel.see_label(outcome.label)
                 self._alarm(self.sentinel, record)

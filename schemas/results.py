@@ -22,12 +22,18 @@ class Answer(msgspec.Struct, omit_defaults=True, gc=False):
     ``prediction`` is a label, a number, a cluster or, for an anomaly detector with a threshold, whether it
     is one; ``probability`` maps each label (as text) to a probability; ``score`` is an anomaly score;
     ``error`` says why there is no answer, or why the model could not learn.
+
+    Of a step in a graph, ``status`` is ``ok``, ``skipped``, ``failed`` or ``stand_in``; ``why`` says why it
+    was skipped or stood in for, and ``by`` who gave the answer, where that is another.
     """
 
     prediction: Label | None = None
     probability: dict[str, float] | None = None
     score: float | None = None
     error: str | None = None
+    status: str | None = None
+    by: str | None = None
+    why: str | None = None
 
 
 class Prediction(msgspec.Struct, omit_defaults=True, gc=False):
@@ -37,6 +43,8 @@ class Prediction(msgspec.Struct, omit_defaults=True, gc=False):
     bytes. ``model_step`` counts the events learned on this partition before the answer. ``models`` holds each
     model's own answer when there are several. ``prediction`` is null while nothing is learned, or when no
     model could answer. ``error`` says what went wrong: with the only model, or in combining several.
+    Of a graph, ``steps`` holds in the place of ``models`` what became of each step, in the order in which
+    they ran. ``by`` names the one that gave the answer, where it was one alone.
     """
 
     id: str
@@ -50,6 +58,8 @@ class Prediction(msgspec.Struct, omit_defaults=True, gc=False):
     models: dict[str, Answer] | None = None
     error: str | None = None
     origin: Source | None = None
+    steps: dict[str, Answer] | None = None
+    by: str | None = None
 
 
 class Fault(msgspec.Struct, frozen=True, omit_defaults=True):

@@ -101,15 +101,27 @@ def check_features(pipeline: Reading, models: Mapping[str, base.Estimator]) -> N
     """
     for name, model in models.items():
         check_no_windows(f"models[{name!r}]", model)
-    if pipeline.transform is None:
-        return
+    if pipeline.transform is not None:
+        check_windows("transform", pipeline.transform(), _types_in(pipeline))
+
+
+def feature_names(pipeline: Reading) -> list[str] | None:
+    """Return the names of the features that the models of *pipeline* get, ``None`` if any can come."""
+    if pipeline.transform is not None:
+        return None
+    types = _types_in(pipeline)
+    return None if types is None else list(types)
+
+
+def _types_in(pipeline: Reading) -> dict[str, set[type]] | None:
+    """Return the types of the fields of an event, joined ones included; ``None``: any field may come."""
     event_time, named = pipeline.source.event_time, pipeline.features
     time = None if event_time is None or event_time.field in (named or ()) else event_time.field
     types = types_of(pipeline.source.event_type, {"id", pipeline.target, time}, named)
     if types is not None:
         for lookup in pipeline.lookups:
             types |= lookup.types()
-    check_windows("transform", pipeline.transform(), types)
+    return types
 
 
 def check_no_windows(argument: str, model: base.Estimator) -> None:

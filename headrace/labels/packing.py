@@ -150,7 +150,10 @@ class Packer:
 
 
 def _flat(answer: Answer) -> tuple[Any, ...]:
-    return answer.prediction, answer.probability, answer.score, answer.error
+    said = answer.prediction, answer.probability, answer.score, answer.error
+    if answer.status is None and answer.by is None:  # of no graph: nothing more
+        return said
+    return *said, answer.status, answer.by, answer.why
 
 
 def _storable(value: Any) -> Any:

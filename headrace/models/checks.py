@@ -102,26 +102,28 @@ def checked_transform(transform: Any) -> Callable[[], base.Transformer] | None:
 
 
 def tasks_of(models: Mapping[str, base.Estimator]) -> dict[str, Task]:
-    """Return the task of each model; they must agree."""
-    tasks = {name: task for name, model in models.items() if (task := task_of(model)) is not None}
+    """Return the task of each model."""
+    return {name: task for name, model in models.items() if (task := task_of(model)) is not None}
+
+
+def common_task(tasks: Mapping[str, Task]) -> Task:
+    """Return the task of the models whose answers are combined; they must agree."""
     if len(set(tasks.values())) > 1:
         raise DeclarationError(
             "models",
-            "all models of a pipeline have one task",
+            "all models whose answers are combined have one task",
             why=", ".join(f"{name}: {task}" for name, task in tasks.items()),
-            fix="declare a pipeline for each task",
+            fix="declare a pipeline for each task, or let one model take the answer of another as input",
         )
-    return tasks
+    return next(iter(tasks.values()))
 
 
 def check_target(
-    models: Mapping[str, base.Estimator], task: Task, target: str | None, kinds: set[type]
+    models: Mapping[str, base.Estimator], tasks: Mapping[str, Task], target: str | None, kinds: set[type]
 ) -> None:
     """Refuse a *target* whose values, of the types *kinds*, a model cannot learn."""
-    if task == "bandit":
-        return
     for name, model in models.items():
-        if not needs_label(model):
+        if tasks[name] == "bandit" or not needs_label(model):
             continue
         if target is None:
             raise DeclarationError(
@@ -131,7 +133,7 @@ def check_target(
             )
         if str not in kinds:
             continue
-        if task != "classification":
+        if tasks[name] != "classification":
             raise DeclarationError(
                 "target",
                 f"{target!r} holds text, and model {name!r} learns numbers",

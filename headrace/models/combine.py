@@ -21,24 +21,35 @@ class Combine(Protocol):
     """
 
     def __call__(self, answers: Mapping[str, Answer]) -> Answer:
-        """Return the final answer; *answers* are in the order the models were declared."""
+        """Return the final answer; *answers* are in the order in which the models run."""
         ...
 
 
 class First:
-    """The answer of the first declared model that has one."""
+    """The answer of the first model to run that has one."""
 
     reads: ClassVar[frozenset[Says]] = frozenset({"label", "number", "score", "cluster"})
 
     def __call__(self, answers: Mapping[str, Answer]) -> Answer:
         """Return the first answer that says anything."""
-        for answer in answers.values():
+        for name, answer in answers.items():
             if answer.prediction is not None or answer.score is not None:
-                return Answer(answer.prediction, answer.probability, answer.score)
+                return Answer(answer.prediction, answer.probability, answer.score, by=name)
         return Answer()
 
     def __repr__(self) -> str:
         return "First()"
+
+
+class Last(First):
+    """The answer of the last model to run that has one: the dear one of a cascade, if it was asked."""
+
+    def __call__(self, answers: Mapping[str, Answer]) -> Answer:
+        """Return the last answer that says anything."""
+        return super().__call__({name: answers[name] for name in reversed([*answers])})
+
+    def __repr__(self) -> str:
+        return "Last()"
 
 
 class Vote:

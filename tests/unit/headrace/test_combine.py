@@ -10,7 +10,7 @@ import pytest
 from hypothesis import assume, example, given
 from hypothesis import strategies as st
 
-from headrace import First, Mean, Vote
+from headrace import First, Last, Mean, Vote
 from schemas import Answer
 
 LABELS = ["a", "b", "c"]
@@ -163,16 +163,23 @@ def test_a_mean_of_nothing_is_nothing() -> None:
     assert Mean()(labelled(None)) == Answer()
 
 
+def test_the_last_answer_is_that_of_the_last_model_that_has_one() -> None:
+    assert Last()({"a": Answer(3), "b": Answer(4), "c": Answer()}) == Answer(4, by="b")
+    assert Last()({"a": Answer(3, {"3": 1.0})}) == Answer(3, {"3": 1.0}, by="a")
+    assert Last()({"a": Answer(), "b": Answer()}) == Last()({}) == Answer()
+
+
 def test_the_first_answer_is_that_of_the_first_model_that_has_one() -> None:
-    assert First()({"a": Answer(), "b": Answer(3), "c": Answer(4)}) == Answer(3)
-    assert First()({"a": Answer(score=0.5), "b": Answer(3)}) == Answer(score=0.5)
-    assert First()({"a": Answer(0), "b": Answer(3)}) == Answer(0)
-    assert First()({"a": Answer(False, {"false": 1.0})}) == Answer(False, {"false": 1.0})
+    assert First()({"a": Answer(), "b": Answer(3), "c": Answer(4)}) == Answer(3, by="b")
+    assert First()({"a": Answer(score=0.5), "b": Answer(3)}) == Answer(score=0.5, by="a")
+    assert First()({"a": Answer(0), "b": Answer(3)}) == Answer(0, by="a")
+    assert First()({"a": Answer(False, {"false": 1.0})}) == Answer(False, {"false": 1.0}, by="a")
     assert First()({}) == Answer()
 
 
 @pytest.mark.parametrize(
-    ("combine", "text"), [(First(), "First()"), (Mean(), "Mean()"), (Vote(), "Vote('soft')")]
+    ("combine", "text"),
+    [(First(), "First()"), (Last(), "Last()"), (Mean(), "Mean()"), (Vote(), "Vote('soft')")],
 )
 def test_a_combine_prints_as_it_is_written(combine: Any, text: str) -> None:
     assert repr(combine) == text

@@ -1,0 +1,70 @@
+"""The models of a pipeline as they were declared: factories, steps, what each is for."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping
+from typing import NamedTuple, TypeAlias
+
+from river import base
+
+from headrace.drift import Drifts, guarded_factories
+from headrace.feedback.bandit import Bandit
+from headrace.models import checks
+from headrace.models.checks import ModelFactory
+from headrace.models.verbs import Task
+from headrace.steps.checks import checked_plan, checked_steps
+from headrace.steps.declaration import Step
+from headrace.steps.plan import Plan
+
+Models: TypeAlias = ModelFactory | Step | Mapping[str, ModelFactory | Step] | Bandit
+
+
+class Lineup(NamedTuple):
+    """Models by name: ``factories`` build them, ``samples`` holds a fresh one of each.
+
+    ``steps`` is the order in which they work, ``tasks`` what each is for, and ``task`` what their combined
+    answer is for.
+    """
+
+    factories: dict[str, ModelFactory]
+    samples: dict[str, base.Estimator]
+    steps: Plan
+    tasks: dict[str, Task]
+    task: Task
+
+    @property
+    def members(self) -> dict[str, base.Estimator]:
+        """A fresh one of each model whose answer is combined."""
+        return {name: self.samples[name] for name in self.steps.members}
+
+    @property
+    def rivals(self) -> tuple[str, ...]:
+        """Names of the models for the common task: their answers can be scored against one label."""
+        return tuple(name for name, task in self.tasks.items() if task == self.task)
+
+
+def lineup(models: Models, drift: Drifts | None, fields: Collection[str] | None) -> Lineup:
+    """Return what *models* declare, with the guards of *drift*.
+
+    Parameters
+    ----------
+    fields
+        Names of the features that events can have, ``None`` if any can come.
+
+    Raises
+    ------
+    DeclarationError
+        If anything would fail or be inexact later.
+    """
+    steps = checked_steps(models)
+    factories = {name: step.model for name, step in steps.items()}
+    samples = checks.sample_models(factories)
+    tasks = checks.tasks_of(samples)
+    plan = checked_plan(steps, samples, tasks, fields)
+    return Lineup(
+        guarded_factories(factories, samples, drift),
+        samples,
+        plan,
+        tasks,
+        checks.common_task({name: tasks[name] for name in plan.members}),
+    )

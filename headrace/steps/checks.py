@@ -1,0 +1,121 @@
+"""What is refused when steps are declared: names nobody has, answers that a model does not give."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Collection, Mapping
+from typing import Any
+
+from river import base
+
+from headrace.errors import DeclarationError
+from headrace.models.checks import named_factories
+from headrace.models.verbs import Task, gives_probabilities, gives_verdict
+from headrace.steps.declaration import FEATURES, RESERVED, Input, Step
+from headrace.steps.plan import Plan, planned
+from headrace.tasks import conditions, graph
+
+
+def checked_steps(models: Any) -> dict[str, Step]:
+    """Return *models*, factories and steps, as steps by name; a single one is called ``model``.
+
+    Raises
+    ------
+    DeclarationError
+        If there is none, or one has a name or a factory that cannot be used.
+    """
+    given = {"model": models} if isinstance(models, Step) else models
+    bare = given
+    if isinstance(given, Mapping):
+        bare = {name: one.model if isinstance(one, Step) else one for name, one in given.items()}
+    factories = named_factories(bare)
+    if taken := [name for name in factories if name in RESERVED]:
+        raise DeclarationError(
+            "models", f"{taken[0]!r} is not free as a name", why="the word means something else in a pipeline"
+        )
+    declared = given if isinstance(given, Mapping) else factories
+    steps: dict[str, Step] = {}
+    for name, factory in factories.items():
+        one = declared[name]
+        steps[name] = one if isinstance(one, Step) else Step(factory, is_plain=True)
+    return steps
+
+
+def checked_plan(
+    steps: Mapping[str, Step],
+    samples: Mapping[str, base.Estimator],
+    tasks: Mapping[str, Task],
+    fields: Collection[str] | None,
+) -> Plan:
+    """Return the plan of *steps*.
+
+    Parameters
+    ----------
+    samples, tasks
+        A fresh model of each step, and what it is for.
+    fields
+        Features that an event can have, ``None`` if any can come.
+
+    Raises
+    ------
+    DeclarationError
+        If a name is unknown, an answer is asked for that its model does not give, or steps wait for each
+        other.
+    """
+    for name, step in steps.items():
+        argument = f"models[{name!r}]"
+        for each in step.answers:
+            _require_step(f"{argument}.inputs", name, each.step, steps)
+            _require_says(f"{argument}.inputs", each, samples[each.step], tasks[each.step])
+        for other in step.after:
+            _require_step(f"{argument}.after", name, other, steps)
+        names = {*step.features} - {FEATURES}
+        _require_fields(f"{argument}.inputs", names, fields)
+        if isinstance(step.when, str):
+            _check_condition(f"{argument}.when", name, steps, fields)
+    return planned(steps)
+
+
+def _check_condition(
+    argument: str, name: str, steps: Mapping[str, Step], fields: Collection[str] | None
+) -> None:
+    condition = conditions.parse(str(steps[name].when), argument)
+    for other in sorted(condition.steps):
+        _require_step(argument, name, other, steps)
+    _require_fields(argument, condition.features, fields)
+
+
+def _require_step(argument: str, step: str, name: str, steps: Mapping[str, Step]) -> None:
+    if name not in steps:
+        raise graph.unknown_step(argument, step, name, steps)
+
+
+def _require_fields(argument: str, names: Collection[str], fields: Collection[str] | None) -> None:
+    if fields is None:
+        return
+    for name in sorted(names):
+        if name not in fields:
+            near = difflib.get_close_matches(name, fields, 1)
+            raise DeclarationError(
+                argument,
+                f"no feature is called {name!r}",
+                why=f"events have {', '.join(fields)}",
+                fix=f"did you mean {near[0]!r}?" if near else "name one of them",
+            )
+
+
+def _require_says(argument: str, wanted: Input, sample: base.Estimator, task: Task) -> None:
+    """Refuse an answer of another kind than the model gives."""
+    gives = {
+        "prediction": task != "anomaly" or gives_verdict(sample),
+        "probability": task == "classification" and gives_probabilities(sample),
+        "score": task == "anomaly",
+    }
+    if not gives[wanted.says]:
+        known = [f"{wanted.step}.{says}" for says, is_given in gives.items() if is_given]
+        raise DeclarationError(
+            argument,
+            f"{wanted.step!r} gives no {wanted.says}",
+            why=f"it is for {task}",
+            fix=f"take {' or '.join(known)}",
+        )

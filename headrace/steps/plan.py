@@ -1,0 +1,99 @@
+"""Steps in the order in which they work on an event, each with what decides whether and on what it works."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, NamedTuple, TypeAlias
+
+from headrace.steps.declaration import FEATURES, Input, Step
+from headrace.tasks import conditions, graph
+from schemas.results import Answer
+
+Features: TypeAlias = dict[Any, Any]
+Answers: TypeAlias = Mapping[str, Answer]
+
+
+class Node(NamedTuple):
+    """One step, ready to be run.
+
+    ``given`` returns the features that its model gets, ``None`` if it has nothing to look at; it is itself
+    ``None`` where all get the event's. ``holds`` is its condition and ``condition`` how that reads.
+    """
+
+    name: str
+    given: Callable[[Features, Answers], Features | None] | None = None
+    holds: Callable[[Features, Answers], bool] | None = None
+    condition: str = ""
+
+
+class Plan(NamedTuple):
+    """The steps of a pipeline.
+
+    ``nodes`` are in the order in which they run: as they were declared, as far as their dependencies allow.
+    ``members`` are those that no other takes as an input, in that order: their answers are combined.
+    ``is_graph`` says whether any step was declared as one; if not, all work on all events.
+    """
+
+    nodes: tuple[Node, ...]
+    members: tuple[str, ...]
+    is_graph: bool
+
+
+def needs_of(steps: Mapping[str, Step]) -> dict[str, list[str]]:
+    """Return which steps each of *steps* has to wait for."""
+    return {
+        name: [*dict.fromkeys([*(each.step for each in step.answers), *_asked_of(step), *step.after])]
+        for name, step in steps.items()
+    }
+
+
+def planned(steps: Mapping[str, Step]) -> Plan:
+    """Return the plan of *steps*, whose names are checked.
+
+    Raises
+    ------
+    DeclarationError
+        If they wait for each other in a circle.
+    """
+    order = graph.ordered(needs_of(steps))
+    taken = {each.step for step in steps.values() for each in step.answers}
+    nodes = tuple(_node(name, steps[name]) for name in order)
+    is_graph = any(not step.is_plain for step in steps.values())
+    return Plan(nodes, tuple(name for name in order if name not in taken), is_graph)
+
+
+def _asked_of(step: Step) -> Sequence[str]:
+    return sorted(conditions.parse(step.when).steps) if isinstance(step.when, str) else ()
+
+
+def _node(name: str, step: Step) -> Node:
+    given = None if step.inputs == (FEATURES,) else _gathering(step.features, step.answers)
+    if step.when is None:
+        return Node(name, given)
+    if isinstance(step.when, str):
+        return Node(name, given, conditions.parse(step.when).holds, step.when)
+    return Node(name, given, step.when, getattr(step.when, "__name__", "its condition"))
+
+
+def _gathering(
+    features: Sequence[str], inputs: Sequence[Input]
+) -> Callable[[Features, Answers], Features | None]:
+    """Return what gathers the features of a model; upstream answers come after those of the event."""
+    takes_all = FEATURES in features
+
+    def given(x: Features, answers: Answers) -> Features | None:
+        made = dict(x) if takes_all else {name: x[name] for name in features if name in x}
+        for each in inputs:
+            answer = answers.get(each.step)
+            if answer is None:
+                continue
+            said = getattr(answer, each.says)
+            if said is None:
+                continue
+            if each.says == "probability":
+                made.update({f"{each}.{label}": p for label, p in said.items()})
+            else:
+                made[str(each)] = said
+        return made or None
+
+    return given
