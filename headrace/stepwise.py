@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
-from typing import Any
+from collections.abc import Callable, Collection
+from typing import Any, TypeAlias
 
 from headrace.feedback.weights import weighted
 from headrace.keyed.entry import Members
@@ -12,6 +12,9 @@ from headrace.record import Counts
 from headrace.steps.plan import Node, Plan
 from headrace.witness import Witness
 from schemas import Answer
+
+Givens: TypeAlias = list[dict[Any, Any] | None]
+"""What the model of each step was given, in the order of the plan; ``None`` where it was not asked."""
 
 SKIPPED, FAILED, OK = "skipped", "failed", "ok"
 """Of a step on an event."""
@@ -42,72 +45,77 @@ class Stepwise:
         self._supervised = supervised
         self._witness = witness
 
-    def ask(self, x: dict[Any, Any], y: Any, counts: Counts) -> dict[str, Answer]:
-        """Return what each step says of *x*, in the order in which they ran."""
+    def ask(self, x: dict[Any, Any], y: Any, counts: Counts) -> tuple[dict[str, Answer], Givens]:
+        """Return what each step says of *x*, in the order in which they ran, and what its model was given."""
         answers: dict[str, Answer] = {}
+        givens: Givens = []
         for node, (name, verbs) in zip(self._nodes, self.models, strict=True):
+            givens.append(None)
+            if node.holds is not None and (skipped := _barred(node, x, answers, counts)) is not None:
+                answers[name] = skipped
+                continue
+            given = x if node.given is None else node.given(x, answers)
+            if given is None:
+                answers[name] = Answer(status=SKIPPED, why="none of its inputs is there")
+                continue
+            givens[-1] = given
             try:
-                if node.holds is not None and not node.holds(x, answers):
-                    answers[name] = Answer(status=SKIPPED, why=f"{node.condition} does not hold")
-                    continue
-                given = x if node.given is None else node.given(x, answers)
-                if given is None:
-                    answers[name] = Answer(status=SKIPPED, why="none of its inputs is there")
-                    continue
                 answers[name] = answer = verbs.answer(given, y)
                 answer.status = OK
             except Exception as error:  # noqa: BLE001 - a model's fault is neither the record's nor ours
                 answers[name] = Answer(status=FAILED, error=reported(name, "predict", error, counts))
-        return answers
+        return answers, givens
 
     def said(self, answers: dict[str, Answer]) -> dict[str, Answer]:
         """Return the answers that are combined."""
         return {name: found for name in self._members if (found := answers[name]).status == OK}
 
-    def teach(
-        self, x: dict[Any, Any], y: Any, answers: dict[str, Answer], counts: Counts, weight: float = 1.0
-    ) -> None:
-        """Let each step that worked on *x* learn that *y* is right, on the inputs that it had then.
-
-        Without a label, those learn that need none.
-        """
-        for node, (name, verbs) in zip(self._nodes, self.models, strict=True):
-            if y is None and name in self._supervised:
+    def teach(self, givens: Givens, y: Any, answers: dict[str, Answer], counts: Counts) -> None:
+        """Let each step that worked learn that *y* is right; without a label, those that need none."""
+        supervised = self._supervised
+        for (name, verbs), given in zip(self.models, givens, strict=True):
+            if given is None or (y is None and name in supervised):
                 continue
-            self._learn(node, verbs, (x, y, weight), answers, counts)
+            try:
+                verbs.learn(given, y)
+            except Exception as error:  # noqa: BLE001 - as above
+                answers[name].error = reported(name, "learn", error, counts)
 
     def teach_late(
         self, x: dict[Any, Any], y: Any, answers: dict[str, Answer], counts: Counts, weight: float = 1.0
     ) -> None:
-        """Teach a label that came later: those that need none have learned the event when it came."""
-        for node, (name, verbs) in zip(self._nodes, self.models, strict=True):
-            if name in self._supervised:
-                self._learn(node, verbs, (x, y, weight), answers, counts)
+        """Teach a label that came later, on the inputs of then; who needs none has learned the event already.
 
-    def _learn(
-        self,
-        node: Node,
-        verbs: Verbs,
-        lesson: tuple[dict[Any, Any], Any, float],
-        answers: dict[str, Answer],
-        counts: Counts,
-    ) -> None:
-        (x, y, weight), name = lesson, node.name
-        answer = answers[name]
-        if answer.status == SKIPPED:
-            return
-        try:
+        *answers* are those that were given, and *weight* says how much the label counts.
+        """
+        for node, (name, verbs) in zip(self._nodes, self.models, strict=True):
+            if name not in self._supervised or answers[name].status == SKIPPED:
+                continue
             given = x if node.given is None else node.given(x, answers)
             if given is None:
-                return
-            if weight == 1.0:
-                verbs.learn(given, y)
-            else:
-                learn = weighted(verbs.model, verbs.learn)
-                noted = learn if self._witness is None else self._witness.noting(name, learn)
-                noted(given, y, weight)
-        except Exception as error:  # noqa: BLE001 - as above
-            answer.error = reported(name, "learn", error, counts)
+                continue
+            try:
+                self._weighing(name, verbs, weight)(given, y)
+            except Exception as error:  # noqa: BLE001 - as above
+                reported(name, "learn", error, counts)
+
+    def _weighing(self, name: str, verbs: Verbs, weight: float) -> Callable[[dict[Any, Any], Any], None]:
+        """Return how a model learns something that counts *weight*."""
+        if weight == 1.0:
+            return verbs.learn
+        learn = weighted(verbs.model, verbs.learn)
+        noted = learn if self._witness is None else self._witness.noting(name, learn)
+        return lambda given, y: noted(given, y, weight)
+
+
+def _barred(node: Node, x: dict[Any, Any], answers: dict[str, Answer], counts: Counts) -> Answer | None:
+    """Return that a step's condition does not hold, or raised; ``None`` if it holds."""
+    try:
+        if node.holds is None or node.holds(x, answers):
+            return None
+    except Exception as error:  # noqa: BLE001 - a user's own function
+        return Answer(status=SKIPPED, error=reported(node.name, "predict", error, counts))
+    return Answer(status=SKIPPED, why=f"{node.condition} does not hold")
 
 
 def reported(name: str, verb: str, error: Exception, counts: Counts) -> str:

@@ -172,9 +172,9 @@ class Team:
     ) -> tuple[Answer, dict[str, Answer]]:
         """Ask step by step, then let those learn that have something to."""
         stepwise = self._stepwise
-        answers = stepwise.ask(x, y, counts)
+        answers, givens = stepwise.ask(x, y, counts)
         final = self._combined(stepwise.said(answers), counts)
-        stepwise.teach(x, y, answers, counts)
+        stepwise.teach(givens, y, answers, counts)
         if y is not None or not self._is_supervised:
             self.step += 1
             counts.learned += 1

@@ -12,6 +12,8 @@ from schemas.results import Answer
 Features: TypeAlias = dict[Any, Any]
 Answers: TypeAlias = Mapping[str, Answer]
 
+_MOST_LABELS = 1_000
+
 
 class Node(NamedTuple):
     """One step, ready to be run.
@@ -80,20 +82,47 @@ def _gathering(
 ) -> Callable[[Features, Answers], Features | None]:
     """Return what gathers the features of a model; upstream answers come after those of the event."""
     takes_all = FEATURES in features
+    readers = [_reading(each) for each in inputs]
 
     def given(x: Features, answers: Answers) -> Features | None:
         made = dict(x) if takes_all else {name: x[name] for name in features if name in x}
-        for each in inputs:
-            answer = answers.get(each.step)
-            if answer is None:
-                continue
-            said = getattr(answer, each.says)
-            if said is None:
-                continue
-            if each.says == "probability":
-                made.update({f"{each}.{label}": p for label, p in said.items()})
-            else:
-                made[str(each)] = said
+        for step, read in readers:
+            answer = answers.get(step)
+            if answer is not None:
+                read(answer, made)
         return made or None
 
     return given
+
+
+def _reading(wanted: Input) -> tuple[str, Callable[[Answer, Features], None]]:
+    """Return the step that *wanted* is about, and what puts its answer among features."""
+    name, names = str(wanted), _Names(wanted)
+
+    def prediction(answer: Answer, made: Features) -> None:
+        if answer.prediction is not None:
+            made[name] = answer.prediction
+
+    def score(answer: Answer, made: Features) -> None:
+        if answer.score is not None:
+            made[name] = answer.score
+
+    def probability(answer: Answer, made: Features) -> None:
+        if answer.probability is not None:
+            for label, p in answer.probability.items():
+                made[names[label]] = p
+
+    return wanted.step, {"prediction": prediction, "score": score, "probability": probability}[wanted.says]
+
+
+class _Names(dict[str, str]):
+    """Names of features by label, kept: to format one costs more than all else that is done with it."""
+
+    def __init__(self, wanted: Input) -> None:
+        self._wanted = wanted
+
+    def __missing__(self, label: str) -> str:
+        made = f"{self._wanted}.{label}"
+        if len(self) < _MOST_LABELS:
+            self[label] = made
+        return made
