@@ -15,7 +15,7 @@ from agents.bench.goals import goals
 from agents.bench.measure import Measurement
 from agents.bench.measured import Findings
 from agents.bench.plan import BARE, CONTESTANTS, MODELS, Plan
-from agents.cli import bench_flights, benching
+from agents.cli import bench_flights, bench_graph, benching
 from agents.cli.common import json_option
 
 _PEERS = tuple(name for name in CONTESTANTS if name != BARE)
@@ -104,3 +104,4 @@ def _print(findings: Findings, *, is_quick: bool) -> None:
 
 
 command.add_command(bench_flights.command)
+command.add_command(bench_graph.command)

@@ -39,3 +39,15 @@ def test_an_unknown_peer_is_a_usage_error() -> None:
 
     assert done.returncode == 2
     assert "'spark' is none of" in done.stderr
+
+
+def test_a_small_graph_gives_every_figure_of_its_plan() -> None:
+    command = [sys.executable, "-m", "headrace", "bench", "graph", "--quick", "--json"]
+
+    done = subprocess.run(command, capture_output=True, text=True, timeout=100, check=False)
+
+    assert done.returncode == 0, done.stderr[-2_000:]
+    found = json.loads(done.stdout)
+    assert {*found["ways"]} == {"bare", "alone", "graph"}
+    assert all(way["cpu_us"] > 0 and way["ratio"] > 0 for way in found["ways"].values())
+    assert found["goals"][0]["value"] == found["ways"]["graph"]["ratio"]
