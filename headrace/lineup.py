@@ -22,8 +22,8 @@ Models: TypeAlias = ModelFactory | Step | Mapping[str, ModelFactory | Step] | Ba
 class Lineup(NamedTuple):
     """Models by name: ``factories`` build them, ``samples`` holds a fresh one of each.
 
-    ``declared`` holds the steps as they were declared, ``steps`` is the order in which they work, ``tasks`` what each is for, and ``task`` what their combined
-    answer is for.
+    ``declared`` holds the steps as they were declared, ``steps`` the order in which they work; ``tasks`` says
+    what each is for, and ``task`` what their combined answer is for.
     """
 
     factories: dict[str, ModelFactory]

@@ -1,4 +1,4 @@
-"""Pipelines as a drawing: topics, what reaches which step, how the answers become one, and who reads those."""
+"""Pipelines as a drawing: the topics they read and write, which join them, and what is between."""
 
 from __future__ import annotations
 

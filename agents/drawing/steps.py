@@ -66,9 +66,10 @@ def _built_of(model: base.Estimator) -> str:
 def _of_features(pipeline: Pipeline) -> tuple[str, ...]:
     if pipeline.transform is not None:
         return ("made by transform",)
-    names = [*(feature_names(pipeline) or ())]
+    fields = pipeline.features or pipeline.source.event_type.__struct_fields__
+    names = feature_names(pipeline) or [name for name in fields if name not in ("id", pipeline.target)]
     more = f" and {len(names) - _MOST_FEATURES} more" if len(names) > _MOST_FEATURES else ""
-    return (", ".join(names[:_MOST_FEATURES]) + more,) if names else ()
+    return (", ".join(names[:_MOST_FEATURES]) + more,)
 
 
 def _of_log(pipeline: Pipeline) -> tuple[str, ...]:
