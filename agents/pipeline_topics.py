@@ -24,10 +24,10 @@ def topic_specs(pipeline: Pipeline) -> list[topics.TopicSpec]:
         partitions=pipeline.log.partitions,
         retention_s=source.retention_s,
     )
-    return [*_sources(pipeline), *_facts(pipeline), *_log(pipeline), *own]
+    return [*source_specs(pipeline), *fact_specs(pipeline), *_log(pipeline), *own]
 
 
-def _sources(pipeline: Pipeline) -> Iterator[topics.TopicSpec]:
+def source_specs(pipeline: Pipeline) -> Iterator[topics.TopicSpec]:
     """Yield the topics that others write: events, labels, feedback, rows of tables."""
     tables = {lookup.topic.name: lookup for lookup in pipeline.lookups}
     kept_s, n = pipeline.source.retention_s, pipeline.log.partitions
@@ -46,7 +46,7 @@ def _typed(topic: Topic, key: str) -> topics.TopicSpec:
     return topics.TopicSpec(topic.name, key, event, topic.partitions, topic.retention_s)
 
 
-def _facts(pipeline: Pipeline) -> Iterator[topics.TopicSpec]:
+def fact_specs(pipeline: Pipeline) -> Iterator[topics.TopicSpec]:
     """Yield the topics of what is told about models, labels and feedback."""
     told = {
         LABELS_STATUS: pipeline.labels is not None,

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from headrace.alerts.rules import Alert
+    from headrace.chaining import predictions_of
     from headrace.drift.declaration import Drift
     from headrace.errors import DeclarationError, HeadraceError
     from headrace.event_time import EventTime
@@ -50,6 +51,7 @@ __all__ = [
     "Topic",
     "Vote",
     "Window",
+    "predictions_of",
 ]
 
 # Looked up at first use: a command that only lists topics must not wait for river to be imported.
@@ -78,6 +80,7 @@ _HOME = {
     "Pipeline": "headrace.pipeline",
     "Step": "headrace.steps.declaration",
     "Topic": "headrace.pipeline",
+    "predictions_of": "headrace.chaining",
 }
 
 

@@ -22,12 +22,13 @@ Models: TypeAlias = ModelFactory | Step | Mapping[str, ModelFactory | Step] | Ba
 class Lineup(NamedTuple):
     """Models by name: ``factories`` build them, ``samples`` holds a fresh one of each.
 
-    ``steps`` is the order in which they work, ``tasks`` what each is for, and ``task`` what their combined
-    answer is for.
+    ``declared`` holds the steps as they were declared, ``steps`` the order in which they work; ``tasks`` says
+    what each is for, and ``task`` what their combined answer is for.
     """
 
     factories: dict[str, ModelFactory]
     samples: dict[str, base.Estimator]
+    declared: dict[str, Step]
     steps: Plan
     tasks: dict[str, Task]
     task: Task
@@ -64,6 +65,7 @@ def lineup(models: Models, drift: Drifts | None, fields: Collection[str] | None)
     return Lineup(
         guarded_factories(factories, samples, drift),
         samples,
+        steps,
         plan,
         tasks,
         checks.common_task({name: tasks[name] for name in plan.members}),

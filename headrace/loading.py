@@ -5,8 +5,9 @@ from __future__ import annotations
 import hashlib
 import importlib
 import importlib.util
+import pkgutil
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from types import ModuleType
 from typing import Any, TypeAlias
@@ -86,6 +87,36 @@ def load_pipeline(target: str) -> Pipeline:
             fix=f"{target}:NAME" if found else "pipeline = headrace.Pipeline(...) in that file",
         )
     return next(iter(distinct.values()))
+
+
+def load_pipelines(targets: Sequence[str]) -> list[Pipeline]:
+    """Return all pipelines that *targets* name, each once, in order.
+
+    A target may also be a module with several, or a package with modules that have some.
+
+    Raises
+    ------
+    TargetError
+        If one of them names none.
+
+    """
+    found: dict[int, Pipeline] = {}
+    for target in targets:
+        pipelines = [load_pipeline(target)] if ":" in target else [*_pipelines_in(target)]
+        if not pipelines:
+            raise TargetError(
+                f"{target} holds no pipeline", fix="pipeline = headrace.Pipeline(...) in that file or package"
+            )
+        found |= {id(pipeline): pipeline for pipeline in pipelines}
+    return [*found.values()]
+
+
+def _pipelines_in(target: str) -> Iterator[Pipeline]:
+    """Yield the pipelines of the module *target*, and of the modules in it if it is a package."""
+    module, _ = load_module(target)
+    yield from (value for value in vars(module).values() if isinstance(value, Pipeline))
+    for part in sorted(pkgutil.iter_modules(getattr(module, "__path__", ())), key=lambda part: part.name):
+        yield from _pipelines_in(f"{module.__name__}.{part.name}")
 
 
 def load_attach(target: str) -> Attach | None:

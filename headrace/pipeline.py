@@ -150,7 +150,7 @@ class Pipeline:
         self.drift = options.checked_drift(drift, scope)
         taken = lineup(models, self.drift, feature_names(self))
         self.models, self.tasks, self.task = taken.factories, taken.tasks, taken.task
-        self.steps, self.rivals = taken.steps, taken.rivals
+        self.declared, self.steps, self.rivals = taken.declared, taken.steps, taken.rivals
         kinds = set() if target is None else label_types(source, target)
         check_features(self, taken.samples)
         checks.check_target(taken.samples, self.tasks, target, kinds)

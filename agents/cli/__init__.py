@@ -28,6 +28,7 @@ COMMANDS = {
     "send": "Publish the lines of FILE to TOPIC, one record each.",
     "tail": "Print the newest records of TOPIC, all partitions.",
     "show": "Print the pipeline TARGET as headrace understands it.",
+    "graph": "Draw the pipelines of TARGET, steps and topics.",
     "inspect": "Tell all there is to tell of the event EVENT_ID.",
     "dead": "Look at dead letters and send them again.",
     "keys": "Make and retire the keys that seal snapshots and sign commands.",

@@ -135,6 +135,7 @@ KNOWN_HOSTS = {
     "localhost",
     "riverml.xyz",
     "www.apache.org",
+    "www.w3.org",
 }
 LOCAL_PATH = re.compile(r"(?<![\w.$~}])/(?:home|root|Users|work|mnt|nix)/\w")
 SKIPPED = {"__pycache__", "node_modules", "dist", "build"}

@@ -14,14 +14,15 @@ from click.testing import CliRunner
 
 from agents.cli import cli
 from headrace.loading import load_pipeline
+from headrace.tasks.conditions import parse
 from headrace.testing import Harness
-from tests.pages import BANDIT, DELAYED, DRIFT, WINDOWS, WRITE, blocks, table, text_of
+from tests.pages import BANDIT, CASCADE, CHAIN, DELAYED, DRIFT, WINDOWS, WRITE, blocks, table, text_of
 
 
 def examples() -> dict[str, str]:
     """Return the Python examples by the path their first line names."""
     found = {}
-    for page in ("README.md", WRITE, DELAYED, DRIFT, WINDOWS, BANDIT):
+    for page in ("README.md", WRITE, DELAYED, DRIFT, WINDOWS, BANDIT, CASCADE, CHAIN):
         for block in blocks(page, "python"):
             first, _, _ = block.partition("\n")
             assert re.fullmatch(r"# (pipelines|tests)/\w+\.py", first), f"{page}: {first} names no file"
@@ -103,6 +104,38 @@ def visits(i: int) -> dict[str, Any]:
     return {"at": 1.7e9 + i, "age": 20.0 + i * 37 % 60, "country": ("DE", "FR")[i % 2]}
 
 
+def logins(i: int) -> dict[str, Any]:
+    """Return a login: far away it is a thief, at home the owner; between, a thief comes by night."""
+    hour = i * 7 % 24
+    distance_km = (5.0, 5000.0, 1500.0)[i % 3] + i % 11
+    return {
+        "distance_km": distance_km,
+        "hour": hour,
+        "is_stolen": distance_km > 3000 or (distance_km > 1000 and hour < 12),
+    }
+
+
+def parcels(i: int) -> dict[str, Any]:
+    country = ("DE", "AT", "FR")[i % 3]
+    return {"country": country, "weight_kg": 1.0 + i % 5, "days": 1.0 + 2 * (i % 3) + i % 5 / 10}
+
+
+def meters(i: int) -> dict[str, Any]:
+    return {"volts": 230.0 + i % 5 + 90 * (i % 20 == 0), "amperes": 1.0 + i % 3, "is_broken": i % 20 == 0}
+
+
+def answers(i: int) -> dict[str, Any]:
+    """Return a result of the README's pipeline."""
+    share = (i % 10) / 10
+    return {
+        "id": f"fraud/payments/0/{i}/predict",
+        "event_id": str(i),
+        "source": {"topic": "payments", "partition": 0, "offset": i},
+        "prediction": share > 0.5,
+        "probability": {"false": 1.0 - share, "true": share},
+    }
+
+
 EVENTS: dict[str, Callable[[int], dict[str, Any]]] = {
     "pipelines/fraud.py": payments,
     "pipelines/houses.py": houses,
@@ -115,6 +148,11 @@ EVENTS: dict[str, Callable[[int], dict[str, Any]]] = {
     "pipelines/chargebacks.py": card_payments,
     "pipelines/turning.py": turning,
     "pipelines/offers.py": visits,
+    "pipelines/takeover.py": logins,
+    "pipelines/parcels.py": parcels,
+    "pipelines/meters.py": meters,
+    "pipelines/watch.py": answers,
+    "pipelines/review.py": answers,
 }
 N_EVENTS = 600
 
@@ -143,6 +181,80 @@ def test_example_classifier_learns(path: str, project: Path) -> None:
     target = harness.pipeline.target
     right = [p["prediction"] == EVENTS[path](i)[target] for i, p in enumerate(harness.predictions)]
     assert sum(right[-100:]) >= 95
+
+
+def test_example_cascade_asks_the_dear_model_where_the_cheap_one_is_not_sure(project: Path) -> None:
+    last = fed("pipelines/takeover.py").predictions[-300:]
+
+    asked = [p["steps"]["dear"]["status"] == "ok" for p in last]
+    unsure = [max(p["steps"]["cheap"]["probability"].values()) < 0.9 for p in last]
+    assert asked == unsure
+    assert 0.1 < sum(asked) / 300 < 0.6
+    assert [p["by"] == "dear" for p in last] == asked
+    truth = [logins(int(p["event_id"]))["is_stolen"] for p in last]
+    right = sum(p["prediction"] == y for p, y in zip(last, truth, strict=True))
+    cheap = sum(p["steps"]["cheap"]["prediction"] == y for p, y in zip(last, truth, strict=True))
+    assert right > cheap + 15
+
+
+def test_result_of_a_cascade_has_the_fields_that_its_page_shows(project: Path) -> None:
+    (shown,) = map(msgspec.json.decode, blocks(CASCADE, "json"))
+    found = next(p for p in fed("pipelines/takeover.py").predictions if p.get("by") == "dear")
+
+    assert [*shown] == [*found]
+    assert {name: {*step} for name, step in shown["steps"].items()} == {
+        name: {*step} for name, step in found["steps"].items()
+    }
+
+
+def test_example_of_segments_has_one_model_for_each(project: Path) -> None:
+    for p in fed("pipelines/parcels.py").predictions[-9:]:
+        country = parcels(int(p["event_id"]))["country"]
+        assert p["by"] == {"DE": "home", "AT": "near", "FR": "abroad"}[country]
+
+
+def test_example_of_inputs_is_what_river_says_with_the_score_as_a_feature(project: Path) -> None:
+    harness = fed("pipelines/meters.py")
+    models = harness.pipeline.fresh_models()
+    odd, broken = models["odd"], models["broken"]
+
+    for i, p in enumerate(harness.predictions):
+        event = meters(i)
+        label, x = event.pop("is_broken"), event
+        score = odd.score_one(x)
+        assert p["steps"]["odd"]["score"] == score
+        said = broken.predict_proba_one({**x, "odd.score": score})
+        assert p["probability"] == {"false": said[False], "true": said[True]}
+        odd.learn_one(x)
+        broken.learn_one({**x, "odd.score": score}, label)
+
+
+def test_example_chain_watches_what_the_first_pipeline_says(project: Path) -> None:
+    watch = Harness(load_pipeline("pipelines/watch.py"))
+    for prediction in fed("pipelines/fraud.py").predictions:
+        watch.send(msgspec.json.encode(prediction), key=prediction["event_id"])
+
+    assert watch.dead == []
+    assert watch.predictions[-1]["event_id"] == f"fraud/payments/0/{N_EVENTS - 1}/predict"
+    assert watch.predictions[-1]["score"] > 0
+
+
+def test_example_of_review_learns_what_people_say_of_a_result(project: Path) -> None:
+    harness = Harness(load_pipeline("pipelines/review.py"))
+    for i in range(N_EVENTS):
+        harness.send(answers(i))
+        harness.label({"id": answers(i)["id"], "is_overturned": 0.3 < i % 10 / 10 < 0.7}, key=str(i))
+
+    assert {status["state"] for status in harness.labels} == {"joined"}
+    assert harness.predictions[-1]["model_step"] == N_EVENTS - 1
+
+
+def test_conditions_of_the_table_can_be_written() -> None:
+    column = "` `".join(row[0] for row in table(CASCADE, "written"))
+    written = [text for text in re.split(r"[ ,]*`[ ,]*", column) if re.search(r"\w", text)]
+    whole = [text for text in written if text not in {"and", "or", "not", "not in", "brackets"}]
+    assert [text for text in whole if parse(text).text] == whole
+    assert len(whole) > 12
 
 
 def test_example_of_delayed_labels_learns_when_they_come(project: Path) -> None:
