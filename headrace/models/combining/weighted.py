@@ -72,7 +72,7 @@ class Weighted:
 
     def __init__(
         self,
-        rule: Rule = "ewa",
+        rule: Rule = "hedge",
         *,
         rate: float | None = None,
         memory: int | None = None,
@@ -82,7 +82,7 @@ class Weighted:
     ) -> None:
         if rule not in _LOSSES:
             raise DeclarationError(
-                "combine.rule", f"expected {', '.join(map(repr, _LOSSES))}, got {rule!r}", fix="rule='ewa'"
+                "combine.rule", f"expected {', '.join(map(repr, _LOSSES))}, got {rule!r}", fix="rule='hedge'"
             )
         self.rule: Rule = rule
         self.rate = _checked_rate(rate, rule)
