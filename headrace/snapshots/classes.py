@@ -52,6 +52,8 @@ _VALUES = (
     ("headrace.models.combining.ranks", "RanksCombiner"),
     ("headrace.models.combining.stack", "StackCombiner"),
     ("headrace.models.combining.weighted", "WeightedCombiner"),
+    ("headrace.tasks.halving", "Halving"), ("headrace.tasks.purse", "Purse"),
+    ("headrace.tasks.routing", "Bandit"), ("headrace.tasks.routing", "Router"),
     ("headrace.drift.blocks", "Blocks"), ("headrace.drift.errors", "ErrorWatch"),
     ("headrace.drift.errors", "ScaledErrorWatch"),
     ("headrace.drift.guard", "GuardedClassifier"), ("headrace.drift.guard", "GuardedRegressor"),
