@@ -20,8 +20,8 @@ class Combine(Protocol):
 
     Must be pure: the same answers always give the same one. A class may name in ``reads`` which of `Says` it
     makes use of; a pipeline whose models say none of it is then refused. So is one with fewer members than
-    ``quorum``, or with others than ``weights`` names, where a class has these. What learns how to combine is
-    in `headrace.models.combining`.
+    ``quorum``, with others than ``weights`` names, or without the feature ``by``, where a class has these.
+    What learns how to combine is in `headrace.models.combining`.
     """
 
     def __call__(self, answers: Mapping[str, Answer]) -> Answer:
@@ -40,16 +40,19 @@ class First:
     """
 
     reads: ClassVar[frozenset[Says]] = frozenset({"label", "number", "score", "cluster"})
+    _place = 0
 
     def __init__(self, *, quorum: int | None = None) -> None:
         self.quorum = checked_quorum(quorum)
 
     def __call__(self, answers: Mapping[str, Answer]) -> Answer:
-        """Return the first answer that says anything."""
+        """Return the one answer of those that say anything."""
         said = {name: a for name, a in answers.items() if a.prediction is not None or a.score is not None}
-        name, answer = next(iter(said.items()), (None, Answer()))
         short = short_of(self.quorum, said)
-        return short or Answer(answer.prediction, answer.probability, answer.score, by=name)
+        if short is not None or not said:
+            return short or Answer()
+        name, answer = [*said.items()][self._place]
+        return Answer(answer.prediction, answer.probability, answer.score, by=name)
 
     def __repr__(self) -> str:
         return written("First", quorum=self.quorum)
@@ -58,9 +61,7 @@ class First:
 class Last(First):
     """The answer of the last model to run that has one: the dear one of a cascade, if it was asked."""
 
-    def __call__(self, answers: Mapping[str, Answer]) -> Answer:
-        """Return the last answer that says anything."""
-        return super().__call__({name: answers[name] for name in reversed([*answers])})
+    _place = -1
 
     def __repr__(self) -> str:
         return written("Last", quorum=self.quorum)

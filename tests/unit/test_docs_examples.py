@@ -15,13 +15,13 @@ from click.testing import CliRunner
 from agents.cli import cli
 from headrace.loading import load_pipeline
 from headrace.testing import Harness
-from tests.pages import BANDIT, DELAYED, DRIFT, WINDOWS, WRITE, blocks, table, text_of
+from tests.pages import BANDIT, DELAYED, DRIFT, STACKING, WINDOWS, WRITE, blocks, table, text_of
 
 
 def examples() -> dict[str, str]:
     """Return the Python examples by the path their first line names."""
     found = {}
-    for page in ("README.md", WRITE, DELAYED, DRIFT, WINDOWS, BANDIT):
+    for page in ("README.md", WRITE, DELAYED, DRIFT, WINDOWS, BANDIT, STACKING):
         for block in blocks(page, "python"):
             first, _, _ = block.partition("\n")
             assert re.fullmatch(r"# (pipelines|tests)/\w+\.py", first), f"{page}: {first} names no file"
@@ -99,6 +99,12 @@ def departures(i: int) -> dict[str, Any]:
     return {"at": 1.7e9 + i, "origin": "JFK", "distance_km": 900.0 + i % 9, "is_late": i % 2 == 1}
 
 
+def plots(i: int) -> dict[str, Any]:
+    """Return a plot whose harvest is good with much of the one or of the other."""
+    rain, sun = i * 37 % 100, i * 61 % 97
+    return {"rain_mm": float(rain), "sun_h": float(sun), "is_good": (rain > 50) != (sun > 48)}
+
+
 def visits(i: int) -> dict[str, Any]:
     return {"at": 1.7e9 + i, "age": 20.0 + i * 37 % 60, "country": ("DE", "FR")[i % 2]}
 
@@ -115,6 +121,7 @@ EVENTS: dict[str, Callable[[int], dict[str, Any]]] = {
     "pipelines/chargebacks.py": card_payments,
     "pipelines/turning.py": turning,
     "pipelines/offers.py": visits,
+    "pipelines/harvest.py": plots,
 }
 N_EVENTS = 600
 

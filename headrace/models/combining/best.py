@@ -87,9 +87,10 @@ class Best:
 
 
 class Region:
-    """Mean loss of each member over the latest labels of one region."""
+    """Mean loss of each member over the latest labels of one region, and who was best at the last."""
 
     def __init__(self, names: Sequence[str]) -> None:
+        self.leader = names[0]
         self.n = dict.fromkeys(names, 0)
         self.loss = dict.fromkeys(names, 0.0)
 
@@ -115,8 +116,7 @@ class BestCombiner(Combiner):
 
     def weights(self) -> dict[str, float]:
         """Return in which part of the regions each member is the best."""
-        regions: list[Region | None] = [*self.regions.values()] or [None]
-        leaders = [min(self.names, key=self._losses_in(region).__getitem__) for region in regions]
+        leaders = [region.leader for region in self.regions.values()] or [self.whole.leader]
         return {name: leaders.count(name) / len(leaders) for name in self.names}
 
     def combined(
@@ -126,18 +126,21 @@ class BestCombiner(Combiner):
         region = self.regions.get(self._region_of(x)) if self.by is not None else None
         best = min(said, key=self._losses_in(region).__getitem__)
         answer = said[best]
-        return Answer(answer.prediction, answer.probability), {best: 1.0}
+        return Answer(answer.prediction, answer.probability, by=best), {best: 1.0}
 
     def learned(self, said: Mapping[str, Answer], x: Mapping[Any, Any], y: Any) -> None:
         """Take in each member's loss in the region of *x*."""
         losses = self.losses.of(said, y)
         self.whole.add(losses, self.memory)
+        self.whole.leader = min(self.names, key=self._losses_in(None).__getitem__)
         if self.by is None:
             return
         name = self._region_of(x)
         if name not in self.regions:
             self.regions[name] = Region(self.names)
-        self.regions[name].add(losses, self.memory)
+        region = self.regions[name]
+        region.add(losses, self.memory)
+        region.leader = min(self.names, key=self._losses_in(region).__getitem__)
 
     def _losses_in(self, region: Region | None) -> dict[str, float]:
         whole = self.whole

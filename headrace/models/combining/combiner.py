@@ -12,6 +12,9 @@ from headrace.models.combine import Says, short_of
 from headrace.models.verbs import Task
 from schemas.results import Answer
 
+COMBINE = "combine"
+"""Name, among the models, of what is learned of how they combine."""
+
 _SHARES_OVER = 1_000
 """Answers; shares are means over about so many."""
 
@@ -20,7 +23,6 @@ class Learning(Protocol):
     """Declares a combination that learns: it makes a fresh one for each set of models."""
 
     reads: ClassVar[frozenset[Says]]
-    quorum: int | None
 
     def fresh(self, names: Sequence[str], task: Task) -> Combiner:
         """Return one that has learned nothing, for members of these *names*, which are for *task*.
@@ -36,6 +38,8 @@ class Learning(Protocol):
 class Combiner(base.Estimator):
     """What was learned of how much each member is worth; part of the models' state.
 
+    One that ``needs_label`` learns from an event once its label is known; any other when the event comes.
+
     Parameters
     ----------
     names
@@ -44,6 +48,8 @@ class Combiner(base.Estimator):
         How many of them have to answer.
 
     """
+
+    needs_label: ClassVar[bool] = True
 
     def __init__(self, names: Sequence[str], quorum: int | None) -> None:
         self.names = tuple(names)

@@ -101,6 +101,8 @@ class Latest:
 class RanksCombiner(Combiner):
     """Each detector's latest scores; `Ranks` makes it."""
 
+    needs_label = False
+
     def __init__(self, names: Sequence[str], declared: Ranks) -> None:
         super().__init__(names, declared.quorum)
         self.how: Literal["mean", "max"] = declared.how
