@@ -17,6 +17,7 @@ from headrace.intake import InletCounts
 from headrace.judge import Judge
 from headrace.labels.waiting import Waiting
 from headrace.scores.reports import COMBINED, gauges
+from schemas.metrics import Contribution
 
 _SIGNALS = {
     LABELS_MISSING: metrics.labels_missing,
@@ -67,6 +68,7 @@ class WorkerMetrics:
             self._labels(fold.waiting, str(fold.partition))
         if fold.loop is not None:
             self._feedback(fold.loop, str(fold.partition))
+        self._combination(fold.contributions or {}, str(fold.partition))
         if fold.judge is not None:
             self._scores(fold.judge, str(fold.partition))
         for (model, verb), n in counts.failures.items():
@@ -107,6 +109,12 @@ class WorkerMetrics:
         self._reported[partition] = report.id
         for model, metric, window, segment, value in gauges(report):
             metrics.score.labels(self._pipeline, partition, model, metric, window, segment).set(value)
+
+    def _combination(self, contributions: Mapping[str, Contribution], partition: str) -> None:
+        for model, part in contributions.items():
+            metrics.combine_share.labels(self._pipeline, partition, model).set(part.share)
+            if part.weight is not None:
+                metrics.combine_weight.labels(self._pipeline, partition, model).set(part.weight)
 
     def _labels(self, waiting: Waiting, partition: str) -> None:
         for state, n in waiting.counts.items():

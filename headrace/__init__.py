@@ -18,7 +18,11 @@ if TYPE_CHECKING:
     from headrace.feedback.declaration import Feedback
     from headrace.feedback.policies import EpsilonGreedy, LinUCB, Thompson
     from headrace.labels.declaration import Labels
-    from headrace.models.combine import First, Last, Mean, Vote
+    from headrace.models.combine import First, Last, Mean, Median, TrimmedMean, Vote
+    from headrace.models.combining.best import Best
+    from headrace.models.combining.ranks import Ranks
+    from headrace.models.combining.stack import Stack
+    from headrace.models.combining.weighted import Weighted
     from headrace.pipeline import Pipeline, Topic
     from headrace.scores.declaration import Metrics
     from headrace.steps.declaration import Step
@@ -30,6 +34,7 @@ __all__ = [
     "Alert",
     "AskFor",
     "Bandit",
+    "Best",
     "DeclarationError",
     "Drift",
     "EpsilonGreedy",
@@ -44,12 +49,17 @@ __all__ = [
     "LinUCB",
     "Lookup",
     "Mean",
+    "Median",
     "Metrics",
     "Pipeline",
+    "Ranks",
+    "Stack",
     "Step",
     "Thompson",
     "Topic",
+    "TrimmedMean",
     "Vote",
+    "Weighted",
     "Window",
     "predictions_of",
 ]
@@ -75,6 +85,12 @@ _HOME = {
     "First": "headrace.models.combine",
     "Last": "headrace.models.combine",
     "Mean": "headrace.models.combine",
+    "Best": "headrace.models.combining.best",
+    "Ranks": "headrace.models.combining.ranks",
+    "Stack": "headrace.models.combining.stack",
+    "Weighted": "headrace.models.combining.weighted",
+    "Median": "headrace.models.combine",
+    "TrimmedMean": "headrace.models.combine",
     "Vote": "headrace.models.combine",
     "Metrics": "headrace.scores.declaration",
     "Pipeline": "headrace.pipeline",

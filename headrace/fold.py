@@ -25,6 +25,7 @@ from headrace.record import Counts, Emit, Record, Tell
 from headrace.snapshots.allowed import Allowed
 from headrace.witness import Witness
 from schemas import Prediction, Refusal, Source, result_id
+from schemas.metrics import Contribution
 
 STEP = "predict"
 """Name of a pipeline's only step, as result ids carry it."""
@@ -195,6 +196,11 @@ class Fold:
     def judge(self) -> Judge | None:
         """What is said of the models, where metrics are declared."""
         return None if self._memory.truth is None else self._memory.truth.judge
+
+    @property
+    def contributions(self) -> dict[str, Contribution] | None:
+        """What each model has to say in the combined answers, where that is learned for the partition."""
+        return self._memory.contributions()
 
     @property
     def reach(self) -> int:

@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from headrace import fold_faults
+from headrace.combination import as_member
 from headrace.drift import Guard, guards_of, watch_of
 from headrace.errors import SnapshotError
 from headrace.feedback.asking import Asker
@@ -17,6 +18,7 @@ from headrace.keyed.entry import GROUPS, Making, Members, Models
 from headrace.keyed.models import KeyedModels
 from headrace.labels.waiting import Waiting
 from headrace.merged_log import MergedLog, Take
+from headrace.models.combining.combiner import COMBINE, Combiner
 from headrace.models.digest import digest
 from headrace.models.verbs import binding_of, needs_label
 from headrace.pipeline import Pipeline
@@ -29,6 +31,7 @@ from headrace.team import Team
 from headrace.truth import Observers, Truth
 from headrace.witness import Witness
 from schemas.log import DELETED, LogRecord
+from schemas.metrics import Contribution
 
 
 class Memory:
@@ -75,7 +78,7 @@ class Memory:
             node.name: binding_of(self.models[node.name], pipeline.tasks[node.name], partition)
             for node in pipeline.steps.nodes
         }
-        supervised = {name for name, model in self.models.items() if needs_label(model)}
+        supervised = {name for name in pipeline.models if needs_label(self.models[name])}
         self.team = Team(pipeline.steps, pipeline.combine, supervised, witness)
         self.team.select(self._bound(self.models))
         self.keyed = self._new_keyed() if pipeline.scope == "key" else None
@@ -102,6 +105,13 @@ class Memory:
     def reach(self) -> int:
         """How many snapshots a restore may need."""
         return 1 if self.keyed is None and not self._waits else GROUPS + 1
+
+    def contributions(self) -> dict[str, Contribution] | None:
+        """Return what each model has to say in the combined answers.
+
+        ``None`` where that is not learned, or by key.
+        """
+        return None if self.keyed is not None else self.team.combination.contributions()
 
     def digest(self) -> str:
         """Return a fingerprint of what the results to come depend on."""
@@ -218,24 +228,28 @@ class Memory:
     def _bound(self, models: Models) -> Members:
         members = [(name, bind(models[name])) for name, bind in self._bindings.items()]
         members = fold_faults.with_faults(members)
-        return members if self._witness is None else self._witness.beside(members)
+        members = members if self._witness is None else self._witness.beside(members)
+        combiner = models.get(COMBINE)
+        return [*members, (COMBINE, as_member(combiner))] if isinstance(combiner, Combiner) else members
 
     def _new_loop(self, place: tuple[str, str, str, int]) -> FeedbackLoop | None:
         pipeline, reading = self._pipeline, self._pipeline.remark_reader()
         if pipeline.feedback is None or pipeline.feedback_waits is None or reading is None:
             return None
         waiting = Waiting(pipeline.feedback_waits)
-        return FeedbackLoop(pipeline.feedback, waiting, reading, self.team, self.models, place)
+        return FeedbackLoop(pipeline.feedback, waiting, reading, self.team, self._pipeline.models, place)
 
     def _new_truth(self, place: tuple[str, str, str, int]) -> Truth | None:
         pipeline, judge = self._pipeline, None
         if pipeline.plan is not None:
-            judge = Judge(pipeline.plan, pipeline.alerts, pipeline.rivals, self.waiting, place[1:])
+            said = pipeline.plan, pipeline.alerts, pipeline.rivals
+            judge = Judge(*said, self.waiting, place[1:], self.contributions)
         asker = None if pipeline.ask is None else Asker(pipeline.ask, *place[1:])
         sentinel = None
         if pipeline.drift is not None:
-            only = next(iter(self.models)) if len(self.models) == 1 else None
-            sentinel = Sentinel(watch_of(pipeline.drift, self.models), lambda: self._guards, only, place)
+            only = next(iter(pipeline.models)) if len(pipeline.models) == 1 else None
+            watch = watch_of(pipeline.drift, pipeline.models)
+            sentinel = Sentinel(watch, lambda: self._guards, only, place)
         observers = Observers(judge, asker, sentinel, self._new_loop(place))
         if observers == _NOBODY and self.waiting is None:
             return None

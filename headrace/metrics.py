@@ -235,6 +235,18 @@ score = Gauge(
     ["pipeline", "partition", "model", "metric", "window", "segment"],
     registry=registry,
 )
+combine_weight = Gauge(
+    "headrace_combine_weight_ratio",
+    "What each model is worth in the combined answer, 1 in all; where the whole partition learns that.",
+    ["pipeline", "partition", "model"],
+    registry=registry,
+)
+combine_share = Gauge(
+    "headrace_combine_share_ratio",
+    "Part of each model in the latest combined answers, 1 in all; where the whole partition learns it.",
+    ["pipeline", "partition", "model"],
+    registry=registry,
+)
 alerts_firing = Gauge(
     "headrace_alerts_firing",
     "Rules that fire now; with metrics declared only.",

@@ -27,6 +27,8 @@ from headrace.merged_log import event_in
 from headrace.models import checks
 from headrace.models.checks import ModelFactory
 from headrace.models.combine import Combine
+from headrace.models.combining.checks import checked_combine
+from headrace.models.combining.combiner import COMBINE, Learning
 from headrace.options import MAX_KEYS, Scope
 from headrace.reader import Reader
 from headrace.scores.declaration import Declared, Metrics
@@ -71,8 +73,9 @@ class Pipeline:
     key
         Field of the event that becomes the key in the log, if the topic is not keyed as the models need.
     combine
-        How several answers become one: `Vote`, `Mean`, `First`, `Last`. Default: soft vote for classifiers,
-        mean for regressors and detectors, first for clusterers. Steps that others take as input do not count.
+        How several answers become one: `Vote`, `Mean`, `Median`, `TrimmedMean`, `First`, `Last`; or learned,
+        `Weighted`, `Best`, `Stack`, `Ranks`. Default: soft vote for classifiers, mean for regressors and
+        detectors, first for clusterers. Steps that others take as input do not count.
     features
         Names of the fields that reach the models. Default: all but id, target and time.
     transform
@@ -118,7 +121,7 @@ class Pipeline:
         labels: Labels | None = None,
         feedback: Feedback | None = None,
         key: str | None = None,
-        combine: Combine | None = None,
+        combine: Combine | Learning | None = None,
         features: Sequence[str] | None = None,
         transform: Callable[[], base.Transformer] | None = None,
         lookups: Sequence[Lookup] = (),
@@ -162,7 +165,7 @@ class Pipeline:
         self.alerts = options.checked_alerts(alerts, self.plan, self.rivals)
         self.ask = options.checked_ask(ask, self.task, taken.members)
         check_sources(self.log_sources, self.log.name)
-        self.combine: Combine = checks.checked_combine(combine, self.task, taken.members)
+        self.combine = checked_combine(combine, self.task, taken.members, feature_names(self))
 
     @property
     def label(self) -> str:
@@ -253,8 +256,15 @@ class Pipeline:
         )
 
     def fresh_models(self) -> dict[str, base.Estimator]:
-        """Return newly built models by name."""
-        return {name: factory() for name, factory in self.models.items()}
+        """Return newly built models by name, and last how they combine, where that is learned."""
+        models = {name: factory() for name, factory in self.models.items()}
+        return models | self._fresh_combiner()
+
+    def _fresh_combiner(self) -> dict[str, base.Estimator]:
+        combine = self.combine
+        if not hasattr(combine, "fresh"):
+            return {}
+        return {COMBINE: combine.fresh(self.steps.members, self.task)}
 
 
 def _remarks(kind: str, said: Labels | Feedback) -> LogSource:

@@ -6,11 +6,12 @@ from collections.abc import Callable, Collection
 from math import isfinite
 from typing import Any, TypeAlias
 
+from headrace.combination import Combination
 from headrace.feedback.bandit import BanditModel
 from headrace.feedback.weights import weighted
 from headrace.keyed.entry import Members
 from headrace.models import labels
-from headrace.models.combine import Combine
+from headrace.models.combining.checks import Combination as Declared
 from headrace.record import Counts
 from headrace.steps.plan import Plan
 from headrace.stepwise import Stepwise, reported
@@ -44,14 +45,16 @@ class Team:
     ----------
     step
         Number of events learned so far.
+    combination
+        How the answers become one.
     """
 
     def __init__(
-        self, plan: Plan, combine: Combine, supervised: Collection[str], witness: Witness | None = None
+        self, plan: Plan, combine: Declared, supervised: Collection[str], witness: Witness | None = None
     ) -> None:
         self.step = 0
         self.is_stepwise = plan.is_graph
-        self._combine = combine
+        self.combination = Combination(combine)
         self._is_supervised = bool(supervised)
         self._stepwise = Stepwise(plan, supervised, witness)
         self._members: Members = []
@@ -59,10 +62,11 @@ class Team:
 
     def select(self, members: Members) -> None:
         """Let the next event be for *members*."""
+        members = self.combination.take(members)
         self._members = self._stepwise.models = members
         self._answer, self._learn, _ = members[0][1]
         self.work: Work = self._by_steps if self.is_stepwise else self._several
-        if len(members) == 1 and not self.is_stepwise:
+        if len(members) == 1 and not self.is_stepwise and not self.combination.learns:
             self.work = self._one
 
     def learn(
@@ -85,6 +89,8 @@ class Team:
                 self._stepwise.teach_late(x, y, answers, counts, weight)
         else:
             self._learn_all(x, y, counts, weight)
+        if answers is not None and weight > 0.0:
+            self.combination.learn_late(answers, x, y, counts)
         self._learned_late(counts)
 
     def _learn_all(self, x: dict[Any, Any], y: Any, counts: Counts, weight: float) -> None:
@@ -156,7 +162,7 @@ class Team:
                 answers[name] = verbs.answer(x, y)
             except Exception as error:  # noqa: BLE001 - as above
                 answers[name] = Answer(error=reported(name, "predict", error, counts))
-        final = self._combined({name: a for name, a in answers.items() if a.error is None}, counts)
+        final = self._combined({name: a for name, a in answers.items() if a.error is None}, x, counts)
         if y is not None or not self._is_supervised:
             for name, verbs in self._members:
                 try:
@@ -165,6 +171,8 @@ class Team:
                     answers[name].error = reported(name, "learn", error, counts)
             self.step += 1
             counts.learned += 1
+        if self.combination.learns:
+            self._learn_to_combine(final, answers, (x, y), counts)
         return final, answers
 
     def _by_steps(
@@ -173,17 +181,27 @@ class Team:
         """Ask step by step, then let those learn that have something to."""
         stepwise = self._stepwise
         answers, givens = stepwise.ask(x, y, counts)
-        final = self._combined(stepwise.said(answers), counts)
+        final = self._combined(stepwise.said(answers), x, counts)
         stepwise.teach(givens, y, answers, counts)
         if y is not None or not self._is_supervised:
             self.step += 1
             counts.learned += 1
+        if self.combination.learns:
+            self._learn_to_combine(final, answers, (x, y), counts)
         return final, answers
 
-    def _combined(self, answers: dict[str, Answer], counts: Counts) -> Answer:
+    def _learn_to_combine(
+        self, final: Answer, answers: dict[str, Answer], lesson: tuple[dict[Any, Any], Any], counts: Counts
+    ) -> None:
+        """Let the combination learn what the members have said before they learned."""
+        fault = self.combination.learn(answers, *lesson, counts)
+        if fault is not None:
+            final.error = final.error or fault
+
+    def _combined(self, answers: dict[str, Answer], x: dict[Any, Any], counts: Counts) -> Answer:
         """Return what *answers* come to; `combine` may be a user's own, and be wrong."""
         try:
-            final = self._combine(answers)
+            final = self.combination.answer(answers, x)
             return _publishable(final)
         except Exception as error:  # noqa: BLE001 - as above
             return Answer(error=reported("combine", "predict", error, counts))

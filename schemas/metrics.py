@@ -53,6 +53,17 @@ class Score(msgspec.Struct, frozen=True, omit_defaults=True, gc=False):
     calibration: Calibration | None = None
 
 
+class Contribution(msgspec.Struct, frozen=True, omit_defaults=True, gc=False):
+    """What one model has to say in the combined answers, where that is learned.
+
+    ``share`` is its part of the latest answers, ``weight`` what it is worth now; both add up to 1 over all
+    models. A model on top of the others gives them no weights.
+    """
+
+    share: float
+    weight: float | None = None
+
+
 class MetricsReport(msgspec.Struct, frozen=True, omit_defaults=True, gc=False):
     """Scores of a partition's models, made after the record at ``source`` was folded.
 
@@ -62,7 +73,8 @@ class MetricsReport(msgspec.Struct, frozen=True, omit_defaults=True, gc=False):
 
     What feedback says comes in reports of its own, without scores: ``n`` counts the remarks then, ``policy``
     is what other policies of a bandit would have earned, ``ratings`` the mean rating of each model, "" being
-    the published answers.
+    the published answers. ``contributions`` tells, by model, how the answers are combined, where the whole
+    partition learns that.
     """
 
     id: str
@@ -77,3 +89,4 @@ class MetricsReport(msgspec.Struct, frozen=True, omit_defaults=True, gc=False):
     failed: dict[str, int] = {}
     policy: PolicyReport | None = None
     ratings: dict[str, MeanRating] | None = None
+    contributions: dict[str, Contribution] | None = None

@@ -80,6 +80,7 @@ def describe(pipeline: Pipeline) -> dict[str, Any]:
                 "model": repr(model),
             }
             for name, model in pipeline.fresh_models().items()
+            if name in pipeline.tasks  # how they combine is told above
         },
         "limits": msgspec.structs.asdict(pipeline.limits),
     }

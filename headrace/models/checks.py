@@ -10,8 +10,7 @@ from river import base
 
 from headrace.errors import DeclarationError
 from headrace.models import inspection
-from headrace.models.combine import Combine, First, Mean, Says, Vote
-from headrace.models.verbs import Task, gives_verdict, last_step, needs_label, task_of
+from headrace.models.verbs import Task, last_step, needs_label, task_of
 
 ModelFactory: TypeAlias = Callable[[], base.Estimator]
 
@@ -55,7 +54,7 @@ def sample_models(factories: Mapping[str, ModelFactory]) -> dict[str, base.Estim
         built[name] = _two_models(_argument(name), factory)
         for model in built[name]:
             _check_not_shared(name, model, owners)
-        _check_reproducible(_argument(name), *built[name])
+        check_reproducible(_argument(name), *built[name])
     return {name: models[0] for name, models in built.items()}
 
 
@@ -96,7 +95,7 @@ def checked_transform(transform: Any) -> Callable[[], base.Transformer] | None:
     owners: dict[int, str] = {}
     for one in made:
         _check_not_shared("transform", one, owners)
-    _check_reproducible("transform", *made)
+    check_reproducible("transform", *made)
     found: Callable[[], base.Transformer] = transform
     return found
 
@@ -145,43 +144,6 @@ def check_target(
                 f"{target!r} holds text, and model {name!r} knows only True and False",
                 fix="multiclass.OneVsRestClassifier(...) around the classifier, or a bool field",
             )
-
-
-def checked_combine(combine: Any, task: Task, models: Mapping[str, base.Estimator]) -> Combine:
-    """Return *combine*, or how answers to *task* combine when the pipeline does not say."""
-    if combine is None:
-        return default_combine(task)
-    if isinstance(combine, type) or not callable(combine):
-        shown = combine.__name__ if isinstance(combine, type) else repr(combine)
-        raise DeclarationError(
-            "combine",
-            f"expected how answers combine, got {shown}",
-            fix=f"combine={shown}()" if isinstance(combine, type) else "combine=headrace.Vote('soft')",
-        )
-    said = _said(task, models)
-    if said.isdisjoint(getattr(combine, "reads", said)):
-        raise DeclarationError(
-            "combine",
-            f"{combine!r} can never answer",
-            why=f"the models are for {task}, and it combines each {' or '.join(sorted(combine.reads))}",
-            fix=f"combine=headrace.{default_combine(task)!r}",
-        )
-    made: Combine = combine
-    return made
-
-
-def default_combine(task: Task) -> Combine:
-    """Return how answers to *task* combine when the pipeline does not say."""
-    if task == "classification":
-        return Vote("soft")
-    return First() if task in ("clustering", "bandit") else Mean()
-
-
-def _said(task: Task, models: Mapping[str, base.Estimator]) -> set[Says]:
-    if task == "anomaly":
-        return {"score", "label"} if any(map(gives_verdict, models.values())) else {"score"}
-    says: dict[Task, Says] = {"classification": "label", "regression": "number", "clustering": "cluster"}
-    return {says[task]}
 
 
 def _argument(name: str) -> str:
@@ -233,7 +195,8 @@ def _check_not_shared(name: str, model: base.Estimator, owners: dict[int, str]) 
     owners.update(dict.fromkeys(mine, name))
 
 
-def _check_reproducible(argument: str, model: base.Estimator, other: base.Estimator) -> None:
+def check_reproducible(argument: str, model: base.Estimator, other: base.Estimator) -> None:
+    """Refuse *model* if it cannot be replayed exactly; *other* was made the same way."""
     if engines := inspection.unseeded_engines(model):
         raise DeclarationError(
             argument,

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from math import isfinite
+from statistics import median_high, median_low
 from typing import ClassVar, Literal, Protocol, TypeAlias
 
+from headrace.errors import DeclarationError
 from headrace.models.labels import label_of, text_of
 from schemas.results import Answer
 
@@ -17,7 +19,9 @@ class Combine(Protocol):
     """Turns the answers of several models into one; members that failed are not among them.
 
     Must be pure: the same answers always give the same one. A class may name in ``reads`` which of `Says` it
-    makes use of; a pipeline whose models say none of it is then refused.
+    makes use of; a pipeline whose models say none of it is then refused. So is one with fewer members than
+    ``quorum``, with others than ``weights`` names, or without the feature ``by``, where a class has these.
+    What learns how to combine is in `headrace.models.combining`.
     """
 
     def __call__(self, answers: Mapping[str, Answer]) -> Answer:
@@ -26,30 +30,41 @@ class Combine(Protocol):
 
 
 class First:
-    """The answer of the first model to run that has one."""
+    """The answer of the first model to run that has one.
+
+    Parameters
+    ----------
+    quorum
+        How many members have to answer. With fewer there is no answer, and the result's error says so.
+
+    """
 
     reads: ClassVar[frozenset[Says]] = frozenset({"label", "number", "score", "cluster"})
+    _place = 0
+
+    def __init__(self, *, quorum: int | None = None) -> None:
+        self.quorum = checked_quorum(quorum)
 
     def __call__(self, answers: Mapping[str, Answer]) -> Answer:
-        """Return the first answer that says anything."""
-        for name, answer in answers.items():
-            if answer.prediction is not None or answer.score is not None:
-                return Answer(answer.prediction, answer.probability, answer.score, by=name)
-        return Answer()
+        """Return the one answer of those that say anything."""
+        said = {name: a for name, a in answers.items() if a.prediction is not None or a.score is not None}
+        short = short_of(self.quorum, said)
+        if short is not None or not said:
+            return short or Answer()
+        name, answer = [*said.items()][self._place]
+        return Answer(answer.prediction, answer.probability, answer.score, by=name)
 
     def __repr__(self) -> str:
-        return "First()"
+        return written("First", quorum=self.quorum)
 
 
 class Last(First):
     """The answer of the last model to run that has one: the dear one of a cascade, if it was asked."""
 
-    def __call__(self, answers: Mapping[str, Answer]) -> Answer:
-        """Return the last answer that says anything."""
-        return super().__call__({name: answers[name] for name in reversed([*answers])})
+    _place = -1
 
     def __repr__(self) -> str:
-        return "Last()"
+        return written("Last", quorum=self.quorum)
 
 
 class Vote:
@@ -60,55 +75,223 @@ class Vote:
     mode
         ``"hard"`` counts each model's label; ``"soft"`` takes the mean of their probabilities, where a model
         without probabilities counts as certain of its label.
+    weights
+        How much each member counts, by name; by default all count the same.
+    quorum
+        How many members have to answer. With fewer there is no answer, and the result's error says so.
 
     """
 
     reads: ClassVar[frozenset[Says]] = frozenset({"label"})
 
-    def __init__(self, mode: Literal["hard", "soft"] = "soft") -> None:
+    def __init__(
+        self,
+        mode: Literal["hard", "soft"] = "soft",
+        *,
+        weights: Mapping[str, float] | None = None,
+        quorum: int | None = None,
+    ) -> None:
         if mode not in ("hard", "soft"):
             raise ValueError(f"mode: expected 'hard' or 'soft', got {mode!r}")
-        self.mode = mode
+        self.mode: Literal["hard", "soft"] = mode
+        self.weights = checked_weights(weights)
+        self.quorum = checked_quorum(quorum)
 
     def __call__(self, answers: Mapping[str, Answer]) -> Answer:
         """Return the winning label with each label's share; one that no model put first can win."""
-        voters = [a for a in answers.values() if a.prediction is not None]
-        if not voters:
-            return Answer()
-        shares: dict[str, float] = {}
-        for voter in voters:
-            soft = voter.probability if self.mode == "soft" else None
-            for label, share in (soft or {text_of(voter.prediction): 1.0}).items():
-                shares[label] = shares.get(label, 0.0) + share / len(voters)
-        winner = max(shares, key=shares.__getitem__)
-        labels = [voter.prediction for voter in voters]
-        chosen = next((label for label in labels if text_of(label) == winner), None)
-        return Answer(label_of(winner, labels) if chosen is None else chosen, shares)
+        voters = {name: a for name, a in answers.items() if a.prediction is not None}
+        return short_of(self.quorum, voters) or vote(voters, self.weights, self.mode)
 
     def __repr__(self) -> str:
-        return f"Vote({self.mode!r})"
+        return written("Vote", self.mode, weights=self.weights, quorum=self.quorum)
 
 
 class Mean:
-    """Mean of the predictions of regressors, or of the scores of anomaly detectors."""
+    """Mean of the predictions of regressors, or of the scores of anomaly detectors.
+
+    Parameters
+    ----------
+    weights
+        How much each member counts, by name; by default all count the same.
+    quorum
+        How many members have to answer. With fewer there is no answer, and the result's error says so.
+
+    """
 
     reads: ClassVar[frozenset[Says]] = frozenset({"number", "score"})
 
+    def __init__(self, *, weights: Mapping[str, float] | None = None, quorum: int | None = None) -> None:
+        self.weights = checked_weights(weights)
+        self.quorum = checked_quorum(quorum)
+
     def __call__(self, answers: Mapping[str, Answer]) -> Answer:
         """Return the arithmetic mean over the models that answered."""
-        numbers = [a.prediction for a in answers.values() if isinstance(a.prediction, float)]
-        scores = [a.score for a in answers.values() if a.score is not None]
-        return Answer(_mean(numbers), score=_mean(scores))
+        weights = self.weights
+
+        def mean(values: Mapping[str, float]) -> float:
+            return mean_of([*values.values()], [weights[name] for name in values] if weights else None)
+
+        return _centred(answers, self.quorum, mean)
 
     def __repr__(self) -> str:
-        return "Mean()"
+        return written("Mean", weights=self.weights, quorum=self.quorum)
 
 
-def _mean(values: Sequence[float]) -> float | None:
-    if not values:
-        return None
-    mean = sum(values) / len(values)
+class Median:
+    """Median of the predictions of regressors, or of the scores of anomaly detectors.
+
+    Fewer than half of the members can be wrong by any amount, and it stays among what the others say.
+
+    Parameters
+    ----------
+    quorum
+        How many members have to answer. With fewer there is no answer, and the result's error says so.
+
+    """
+
+    reads: ClassVar[frozenset[Says]] = frozenset({"number", "score"})
+
+    def __init__(self, *, quorum: int | None = None) -> None:
+        self.quorum = checked_quorum(quorum)
+
+    def __call__(self, answers: Mapping[str, Answer]) -> Answer:
+        """Return the median over the models that answered; of an even number, between the middle two."""
+        return _centred(
+            answers,
+            self.quorum,
+            lambda values: mean_of([median_low(values.values()), median_high(values.values())]),
+        )
+
+    def __repr__(self) -> str:
+        return written("Median", quorum=self.quorum)
+
+
+class TrimmedMean:
+    """Mean without the lowest and the highest answers, of regressors or of anomaly detectors' scores.
+
+    Parameters
+    ----------
+    share
+        Of the answers, how many are left out at each end, rounded down: below 0.5, so that some are left.
+    quorum
+        How many members have to answer. With fewer there is no answer, and the result's error says so.
+
+    """
+
+    reads: ClassVar[frozenset[Says]] = frozenset({"number", "score"})
+
+    def __init__(self, share: float = 0.2, *, quorum: int | None = None) -> None:
+        if not isinstance(share, int | float) or not 0.0 <= share < 0.5:
+            raise DeclarationError(
+                "combine.share",
+                f"expected a share from 0 to below 0.5, got {share!r}",
+                why="so many answers are left out at each end, and some must be left",
+                fix="headrace.TrimmedMean(0.2), or headrace.Median()",
+            )
+        self.share = float(share)
+        self.quorum = checked_quorum(quorum)
+
+    def __call__(self, answers: Mapping[str, Answer]) -> Answer:
+        """Return the mean over what is left of the models that answered."""
+
+        def mean(values: Mapping[str, float]) -> float:
+            n_cut = int(self.share * len(values))
+            return mean_of(sorted(values.values())[n_cut : len(values) - n_cut])
+
+        return _centred(answers, self.quorum, mean)
+
+    def __repr__(self) -> str:
+        return written("TrimmedMean", self.share, quorum=self.quorum)
+
+
+def vote(
+    voters: Mapping[str, Answer], weights: Mapping[str, float] | None, mode: Literal["hard", "soft"]
+) -> Answer:
+    """Return the label that *voters*, each with a label, give the most of their *weights*, with each's share.
+
+    ``None`` as *weights*: each has one vote.
+    """
+    if not voters:
+        return Answer()
+    total = len(voters) if weights is None else sum(weights[name] for name in voters)
+    shares: dict[str, float] = {}
+    for name, voter in voters.items():
+        weight = 1.0 if weights is None else weights[name]
+        soft = voter.probability if mode == "soft" else None
+        for label, share in (soft or {text_of(voter.prediction): 1.0}).items():
+            shares[label] = shares.get(label, 0.0) + share * weight / total
+    winner = max(shares, key=shares.__getitem__)
+    labels = [voter.prediction for voter in voters.values()]
+    chosen = next((label for label in labels if text_of(label) == winner), None)
+    return Answer(label_of(winner, labels) if chosen is None else chosen, shares)
+
+
+def mean_of(values: Sequence[float], weights: Sequence[float] | None = None) -> float:
+    """Return the mean of *values*, at least one; *weights* are above 0, ``None``: all the same."""
+    weights = [1.0] * len(values) if weights is None else weights
+    total = sum(weights)
+    mean = sum(value * weight for value, weight in zip(values, weights, strict=True)) / total
     if isfinite(mean):
         return mean
     # The sum of huge numbers is beyond a float, their mean is not.
-    return min(max(sum(value / len(values) for value in values), min(values)), max(values))
+    mean = sum(value * (weight / total) for value, weight in zip(values, weights, strict=True))
+    return min(max(mean, min(values)), max(values))
+
+
+def short_of(quorum: int | None, said: Collection[str]) -> Answer | None:
+    """Return an answer that says how many of the members *said* something, if they are no *quorum*."""
+    if quorum is None or len(said) >= quorum:
+        return None
+    return Answer(error=f"quorum: {quorum} needed, {len(said)} answered ({', '.join(said) or 'none'})")
+
+
+def checked_quorum(quorum: int | None) -> int | None:
+    """Return *quorum* if it is a number of members, or ``None``."""
+    if quorum is None or (isinstance(quorum, int) and not isinstance(quorum, bool) and quorum >= 1):
+        return quorum
+    raise DeclarationError(
+        "combine.quorum",
+        f"expected how many members have to answer, 1 or more, got {quorum!r}",
+        fix="quorum=2, or leave it out: however few answer, there is an answer",
+    )
+
+
+def checked_weights(weights: Mapping[str, float] | None) -> dict[str, float] | None:
+    """Return a copy of *weights* if each is above 0, or ``None``."""
+    if weights is None:
+        return None
+    if not isinstance(weights, Mapping) or not weights:
+        raise DeclarationError(
+            "combine.weights",
+            f"expected a weight for each member by name, got {weights!r}",
+            fix="weights={'linear': 2, 'tree': 1}",
+        )
+    for name, weight in weights.items():
+        if isinstance(weight, bool) or not isinstance(weight, int | float) or not 0 < weight < _MOST_WEIGHT:
+            raise DeclarationError(
+                f"combine.weights[{name!r}]",
+                f"expected a number above 0 and below {_MOST_WEIGHT:.0e}, got {weight!r}",
+                fix="leave a model that shall not count out of models",
+            )
+    return {name: float(weight) for name, weight in weights.items()}
+
+
+_MOST_WEIGHT = 1e12
+"""So that a sum of weights stays far from what a float can hold."""
+
+
+def written(kind: str, *arguments: object, **options: object) -> str:
+    """Return a declaration as it is written, without the *options* that are ``None``."""
+    given = [repr(each) for each in arguments]
+    given += [f"{name}={value!r}" for name, value in options.items() if value is not None]
+    return f"{kind}({', '.join(given)})"
+
+
+def _centred(
+    answers: Mapping[str, Answer], quorum: int | None, centre: Callable[[Mapping[str, float]], float]
+) -> Answer:
+    """Return the *centre* of the numbers and that of the scores in *answers*, where there are any."""
+    numbers = {name: a.prediction for name, a in answers.items() if isinstance(a.prediction, float)}
+    scores = {name: a.score for name, a in answers.items() if a.score is not None}
+    short = short_of(quorum, {**numbers, **scores})
+    return short or Answer(centre(numbers) if numbers else None, score=centre(scores) if scores else None)

@@ -16,13 +16,25 @@ from agents.cli import cli
 from headrace.loading import load_pipeline
 from headrace.tasks.conditions import parse
 from headrace.testing import Harness
-from tests.pages import BANDIT, CASCADE, CHAIN, DELAYED, DRIFT, WINDOWS, WRITE, blocks, table, text_of
+from tests.pages import (
+    BANDIT,
+    CASCADE,
+    CHAIN,
+    DELAYED,
+    DRIFT,
+    STACKING,
+    WINDOWS,
+    WRITE,
+    blocks,
+    table,
+    text_of,
+)
 
 
 def examples() -> dict[str, str]:
     """Return the Python examples by the path their first line names."""
     found = {}
-    for page in ("README.md", WRITE, DELAYED, DRIFT, WINDOWS, BANDIT, CASCADE, CHAIN):
+    for page in ("README.md", WRITE, DELAYED, DRIFT, WINDOWS, BANDIT, CASCADE, CHAIN, STACKING):
         for block in blocks(page, "python"):
             first, _, _ = block.partition("\n")
             assert re.fullmatch(r"# (pipelines|tests)/\w+\.py", first), f"{page}: {first} names no file"
@@ -100,6 +112,12 @@ def departures(i: int) -> dict[str, Any]:
     return {"at": 1.7e9 + i, "origin": "JFK", "distance_km": 900.0 + i % 9, "is_late": i % 2 == 1}
 
 
+def plots(i: int) -> dict[str, Any]:
+    """Return a plot whose harvest is good with much of the one or of the other."""
+    rain, sun = i * 37 % 100, i * 61 % 97
+    return {"rain_mm": float(rain), "sun_h": float(sun), "is_good": (rain > 50) != (sun > 48)}
+
+
 def visits(i: int) -> dict[str, Any]:
     return {"at": 1.7e9 + i, "age": 20.0 + i * 37 % 60, "country": ("DE", "FR")[i % 2]}
 
@@ -153,6 +171,7 @@ EVENTS: dict[str, Callable[[int], dict[str, Any]]] = {
     "pipelines/meters.py": meters,
     "pipelines/watch.py": answers,
     "pipelines/review.py": answers,
+    "pipelines/harvest.py": plots,
 }
 N_EVENTS = 600
 

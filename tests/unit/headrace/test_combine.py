@@ -10,7 +10,8 @@ import pytest
 from hypothesis import assume, example, given
 from hypothesis import strategies as st
 
-from headrace import First, Last, Mean, Vote
+from headrace import DeclarationError, First, Last, Mean, Vote
+from headrace.models.combine import Median, TrimmedMean
 from schemas import Answer
 
 LABELS = ["a", "b", "c"]
@@ -177,9 +178,115 @@ def test_the_first_answer_is_that_of_the_first_model_that_has_one() -> None:
     assert First()({}) == Answer()
 
 
+finite = st.lists(st.floats(allow_nan=False, allow_infinity=False), min_size=1, max_size=9)
+
+
+@given(finite)
+@example([1.7976931348623157e308] * 2)
+def test_the_median_is_that_of_numpy(values: list[float]) -> None:
+    exact = sorted(map(Fraction, values))[(len(values) - 1) // 2 : len(values) // 2 + 1]
+
+    answer = Median()(labelled(None, *values))
+
+    assert answer.prediction == pytest.approx(float(sum(exact) / len(exact)), rel=1e-12, abs=1e-300)
+    if max(map(abs, values)) < 1e300:  # beyond, numpy's own is infinite
+        assert answer.prediction == pytest.approx(np.median(values), rel=1e-12, abs=1e-300)
+
+
+@given(finite, st.floats(0.0, 0.49))
+def test_a_trimmed_mean_leaves_out_a_share_at_each_end(values: list[float], share: float) -> None:
+    n_cut = int(np.floor(share * len(values)))
+    kept = sorted(values)[n_cut : len(values) - n_cut]
+
+    assert TrimmedMean(share)(labelled(*values)) == Mean()(labelled(*kept))
+
+
+def test_one_member_gone_wild_does_not_move_a_median_or_a_trimmed_mean_far() -> None:
+    wild = {
+        name: Answer(score=value) for name, value in zip("abcde", [1.0, 2.0, 3.0, 4.0, 1e12], strict=True)
+    }
+
+    assert Median()(wild).score == 3.0
+    assert TrimmedMean(0.2)(wild).score == 3.0
+    assert Mean()(wild).score > 1e11  # type: ignore[operator]
+
+
+@given(st.lists(st.tuples(st.floats(-1e9, 1e9), st.floats(1e-6, 1e6)), min_size=1, max_size=7))
+def test_a_weighted_mean_is_that_of_numpy(pairs: list[tuple[float, float]]) -> None:
+    values, by_weight = zip(*pairs, strict=True)
+    answers = labelled(*values)
+
+    answer = Mean(weights=dict(zip(answers, by_weight, strict=True)))(answers)
+
+    assert answer.prediction == pytest.approx(np.average(values, weights=by_weight), rel=1e-9, abs=1e-3)
+
+
+@given(st.lists(st.tuples(weights, st.integers(1, 9)), min_size=1, max_size=7))
+def test_a_weighted_vote_is_one_in_which_each_member_votes_so_many_times(
+    rows: list[tuple[list[int], int]],
+) -> None:
+    probabilities = [(np.array(row) / sum(row)).tolist() for row, _ in rows]
+    answers = likely(*probabilities)
+    counts = {name: n for name, (_, n) in zip(answers, rows, strict=True)}
+    repeated = likely(*[row for row, (_, n) in zip(probabilities, rows, strict=True) for _ in range(n)])
+
+    for mode in ("soft", "hard"):
+        weighted, plain = Vote(mode, weights=counts)(answers), Vote(mode)(repeated)  # type: ignore[arg-type] # both are modes
+        assert weighted.probability == pytest.approx(plain.probability)
+
+
+def test_weights_count_among_those_that_answered() -> None:
+    weights = {"m0": 3.0, "m1": 1.0, "m2": 8.0}
+
+    assert Mean(weights=weights)(labelled(1.0, 5.0, None)) == Answer(2.0)
+    assert Vote("hard", weights=weights)(labelled("x", "y", None)) == Answer("x", {"x": 0.75, "y": 0.25})
+
+
+@pytest.mark.parametrize("combine", [First, Last, Vote, Mean, Median, TrimmedMean])
+def test_with_fewer_answers_than_the_quorum_there_is_none_and_it_says_how_many(combine: Any) -> None:
+    label = "x" if combine is Vote else 1.0
+    two, three = labelled(label, None, label), labelled(label, label, label)
+
+    assert combine(quorum=3)(three).error is None
+    assert combine(quorum=3)(three) == combine()(three)
+    assert combine(quorum=3)(two) == Answer(error="quorum: 3 needed, 2 answered (m0, m2)")
+    assert combine(quorum=1)({}) == Answer(error="quorum: 1 needed, 0 answered (none)")
+
+
+@pytest.mark.parametrize(
+    ("make", "culprit"),
+    [
+        (lambda: Vote(quorum=0), "combine.quorum"),
+        (lambda: Mean(quorum=True), "combine.quorum"),
+        (lambda: First(quorum="2"), "combine.quorum"),  # type: ignore[arg-type]
+        (lambda: Vote(weights={}), "combine.weights"),
+        (lambda: Vote(weights=[1, 2]), "combine.weights"),  # type: ignore[arg-type]
+        (lambda: Mean(weights={"a": 0}), "combine.weights['a']"),
+        (lambda: Mean(weights={"a": float("nan")}), "combine.weights['a']"),
+        (lambda: Mean(weights={"a": True}), "combine.weights['a']"),
+        (lambda: TrimmedMean(0.5), "combine.share"),
+        (lambda: TrimmedMean(-0.1), "combine.share"),
+        (lambda: TrimmedMean(float("nan")), "combine.share"),
+    ],
+)
+def test_what_cannot_be_is_refused_when_it_is_declared(make: Any, culprit: str) -> None:
+    with pytest.raises(DeclarationError) as caught:
+        make()
+
+    assert caught.value.argument == culprit
+
+
 @pytest.mark.parametrize(
     ("combine", "text"),
-    [(First(), "First()"), (Last(), "Last()"), (Mean(), "Mean()"), (Vote(), "Vote('soft')")],
+    [
+        (First(), "First()"),
+        (Last(quorum=2), "Last(quorum=2)"),
+        (Mean(), "Mean()"),
+        (Vote(), "Vote('soft')"),
+        (Vote("hard", weights={"a": 2}, quorum=1), "Vote('hard', weights={'a': 2.0}, quorum=1)"),
+        (Median(quorum=2), "Median(quorum=2)"),
+        (TrimmedMean(), "TrimmedMean(0.2)"),
+    ],
 )
 def test_a_combine_prints_as_it_is_written(combine: Any, text: str) -> None:
     assert repr(combine) == text

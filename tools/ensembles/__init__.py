@@ -1,0 +1,1 @@
+"""How ways to combine models do beside their members."""
