@@ -52,7 +52,7 @@ class Losses:
         self.unit = 0.0
 
     def of(self, said: Mapping[str, Answer], y: Any) -> dict[str, float]:
-        """Return the loss of each answer, 0 to 1; the truth is *y*. What others gave in a member's name is none."""
+        """Return the loss of each answer to *y*, 0 to 1; what others gave in a member's name has none."""
         said = {name: answer for name, answer in said.items() if answer.by is None}
         if self.name == "zero_one":
             return {name: float(a.prediction != y) for name, a in said.items()}
