@@ -1,0 +1,123 @@
+"""Champion and challengers in a fold: compared once the label is known; what changes is told."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+import msgspec
+
+from headrace.errors import SnapshotError
+from headrace.judge import Fact
+from headrace.models.losses import losses_of
+from headrace.tasks.contest import COMBINED, Contest, Turn
+from headrace.tasks.promotion import Canary, Promotion
+from headrace.tasks.wager import MEMORY
+from schemas.contest import ContestEvent
+from schemas.results import Answer, Label, Source, result_id
+
+CONTEST = "contest"
+"""Kind of fact: the topic's name ends with it."""
+
+_DONE = {
+    "promoted": "{name} is champion",
+    "demoted": "the declared models are champion again, in place of {name}",
+    "canary_started": "{name} answers for {share:.3g} of the keys",
+    "canary_grown": "{name} answers for {share:.3g} of the keys",
+    "canary_stopped": "{name} answers for no key any more",
+}
+
+_encode = msgspec.json.Encoder().encode
+
+
+class Referee:
+    """Scores champion and challengers on the same events, and says who answers.
+
+    Parameters
+    ----------
+    names
+        Of the challengers.
+    members
+        Names of the models that are combined; of only one, its own answer is that of the declared models.
+    promotion, canary
+        The declarations; the loss is named.
+    place
+        Name of the pipeline, name and version, topic and partition of the log.
+
+    Attributes
+    ----------
+    contest
+        Who is champion, and how the others compare.
+    """
+
+    def __init__(
+        self,
+        names: Sequence[str],
+        members: Sequence[str],
+        promotion: Promotion,
+        canary: Canary | None,
+        place: tuple[str, str, str, int],
+    ) -> None:
+        self.contest = Contest(names, promotion, canary)
+        self._parties = (COMBINED, *names)
+        self._answers = (members[0] if len(members) == 1 else COMBINED, *names)
+        self._loss = promotion.loss or ""
+        self._losses = losses_of(self._loss)
+        self._place = place
+
+    def score(self, y: Label, answers: Mapping[str, Answer], offset: int) -> list[Fact]:
+        """Take in label *y* of an event with the *answers* of then; return what changes after *offset*."""
+        lost = self._losses.of(y, [answers.get(name) for name in self._answers])
+        turn = self.contest.scored(dict(zip(self._parties, lost, strict=True)))
+        return [] if turn is None else [self.fact(turn, offset)]
+
+    def fact(self, turn: Turn, offset: int) -> Fact:
+        """Return *turn*, which was taken at *offset*, as it is published."""
+        name, label, topic, partition = self._place
+        source = Source(topic, partition, offset)
+        event = ContestEvent(
+            id=result_id(name, source, f"{CONTEST}/{turn.name}/{turn.action}"),
+            pipeline=label,
+            source=source,
+            action=turn.action,
+            by=turn.by,
+            challenger=turn.name,
+            champion=turn.champion,
+            share=turn.share,
+            n=turn.evidence.n,
+            loss=self._loss,
+            losses=turn.evidence.losses,
+            e_value=turn.evidence.e_value,
+            limit=turn.evidence.limit,
+            text=told(turn, self._loss),
+        )
+        return Fact(CONTEST, event.id, _encode(event))
+
+    def state(self) -> dict[str, object]:
+        """Return what is written down."""
+        return {"contest": self.contest.state(), "losses": self._losses.state()}
+
+    def restore(self, state: Mapping[str, object]) -> None:
+        """Go on from what `state` returned, or raise `SnapshotError`."""
+        try:
+            self._losses.restore(msgspec.convert(state["losses"], list[float]))
+            self.contest.restore(state["contest"])
+        except (KeyError, TypeError, ValueError) as error:
+            raise SnapshotError(
+                "contest", "the snapshot holds no contest of models", why=repr(error)
+            ) from error
+
+
+def told(turn: Turn, loss: str) -> str:
+    """Return *turn* as a sentence with its numbers."""
+    found = turn.evidence
+    done = f"{_DONE[turn.action].format(name=turn.name, share=turn.share)}, by {turn.by}"
+    if not found.n:
+        return f"{done}; nothing was compared before."
+    events = (
+        f"{found.n:,} events" if found.n <= MEMORY else f"{found.n:,} events, the last {MEMORY:,} above all"
+    )
+    (one, its), (other, other_s) = found.losses.items()
+    return (
+        f"{done}: over {events}, the mean loss ({loss}) was {its:.4g} ({one}) and {other_s:.4g} ({other}); "
+        f"evidence {found.e_value:.4g}, needed by rule {found.limit:.4g}."
+    )
