@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from headrace.pipeline import Pipeline, Topic
     from headrace.scores.declaration import Metrics
     from headrace.steps.declaration import Step
+    from headrace.tasks.promotion import Canary, Promotion
     from schemas.events import Event, Limits
 
 __version__ = "0.1.0"
@@ -29,6 +30,7 @@ __all__ = [
     "Alert",
     "AskFor",
     "Bandit",
+    "Canary",
     "DeclarationError",
     "Drift",
     "EpsilonGreedy",
@@ -45,6 +47,7 @@ __all__ = [
     "Mean",
     "Metrics",
     "Pipeline",
+    "Promotion",
     "Step",
     "Thompson",
     "Topic",
@@ -76,6 +79,8 @@ _HOME = {
     "Vote": "headrace.models.combine",
     "Metrics": "headrace.scores.declaration",
     "Pipeline": "headrace.pipeline",
+    "Promotion": "headrace.tasks.promotion",
+    "Canary": "headrace.tasks.promotion",
     "Step": "headrace.steps.declaration",
     "Topic": "headrace.pipeline",
 }

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import replace
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any, NamedTuple
 
 from headrace.errors import DeclarationError
 from headrace.models.verbs import Task
+from headrace.steps.checks import checked_steps
+from headrace.steps.declaration import Step
 from headrace.tasks.promotion import Canary, Loss, Promotion
 
 _LOSSES: Mapping[Task, tuple[Loss, ...]] = {
@@ -23,6 +24,58 @@ class Rivalry(NamedTuple):
     challengers: tuple[str, ...]
     promotion: Promotion
     canary: Canary | None
+    loss: Loss
+
+
+def checked_challengers(challengers: object, models: Collection[str]) -> dict[str, Step]:
+    """Return *challengers* as steps by name, none of them that of one of the *models*.
+
+    Raises
+    ------
+    DeclarationError
+        If they are no factories or steps by name.
+    """
+    if challengers is None:
+        return {}
+    if not isinstance(challengers, Mapping):
+        raise DeclarationError(
+            "challengers",
+            f"expected factories or steps by name, got {type(challengers).__name__}",
+            fix="challengers={'new': lambda: ...}",
+        )
+    if not challengers:
+        return {}
+    try:
+        steps = checked_steps(challengers)
+    except DeclarationError as error:
+        raise of_challengers(error) from error
+    for name in steps:
+        if name in models:
+            raise DeclarationError(
+                "challengers",
+                f"{name!r} is the name of a model already",
+                why="results hold what each has said, by name",
+                fix=f"challengers={{'{name}_2': ...}}",
+            )
+    return steps
+
+
+def of_challengers(error: DeclarationError) -> DeclarationError:
+    """Return *error*, which names an entry of ``models=``, with that of ``challengers=``."""
+    argument, (_, _, what) = error.argument.removeprefix("models"), error.what.partition(": ")
+    return DeclarationError(f"challengers{argument}", what, why=error.why, fix=error.fix)
+
+
+def check_same_task(task: Task, challengers: Mapping[str, Task]) -> None:
+    """Refuse a challenger that is for something else than the pipeline's answer."""
+    for name, its in challengers.items():
+        if its != task:
+            raise DeclarationError(
+                f"challengers[{name!r}]",
+                f"it is for {its}, and the pipeline's answer for {task}",
+                why="both are compared with the same label",
+                fix=f"a model for {task}",
+            )
 
 
 def checked_rivalry(
@@ -61,7 +114,7 @@ def checked_rivalry(
             why="'start' lets it answer before one is known to be the best",
             fix="begin='win', or one challenger",
         )
-    return Rivalry(tuple(challengers), replace(found, loss=_checked_loss(found.loss, task)), ramp)
+    return Rivalry(tuple(challengers), found, ramp, _checked_loss(found.loss, task))
 
 
 def _checked_loss(loss: Loss | None, task: Task) -> Loss:

@@ -6,11 +6,12 @@ from collections.abc import Mapping, Sequence
 
 import msgspec
 
+from headrace.challengers import Rivalry
 from headrace.errors import SnapshotError
 from headrace.judge import Fact
+from headrace.labels.outcomes import EventId
 from headrace.models.losses import losses_of
 from headrace.tasks.contest import COMBINED, Contest, Turn
-from headrace.tasks.promotion import Canary, Promotion
 from headrace.tasks.wager import MEMORY
 from schemas.contest import ContestEvent
 from schemas.results import Answer, Label, Source, result_id
@@ -34,12 +35,10 @@ class Referee:
 
     Parameters
     ----------
-    names
-        Of the challengers.
+    rivalry
+        The challengers, and by what rules they compete.
     members
         Names of the models that are combined; of only one, its own answer is that of the declared models.
-    promotion, canary
-        The declarations; the loss is named.
     place
         Name of the pipeline, name and version, topic and partition of the log.
 
@@ -51,18 +50,40 @@ class Referee:
 
     def __init__(
         self,
-        names: Sequence[str],
+        rivalry: Rivalry,
         members: Sequence[str],
-        promotion: Promotion,
-        canary: Canary | None,
         place: tuple[str, str, str, int],
     ) -> None:
-        self.contest = Contest(names, promotion, canary)
+        names = rivalry.challengers
+        self.contest = Contest(names, rivalry.promotion, rivalry.canary)
         self._parties = (COMBINED, *names)
-        self._answers = (members[0] if len(members) == 1 else COMBINED, *names)
-        self._loss = promotion.loss or ""
-        self._losses = losses_of(self._loss)
+        self._only = members[0] if len(members) == 1 else None
+        self._answers = (self._only or COMBINED, *names)
+        self._loss = rivalry.loss
+        self._losses = losses_of(rivalry.loss)
         self._place = place
+
+    def answer(self, combined: Answer, answers: dict[str, Answer], who: EventId | bytes) -> Answer:
+        """Return the answer of who is to answer; while that one has none, the declared models answer.
+
+        Parameters
+        ----------
+        combined
+            The declared models' answer. That of several is put among *answers*, for the label to come.
+        answers
+            What each has said.
+        who
+            Key of the record, or the event's id if there is none.
+        """
+        if self._only is None:
+            answers[COMBINED] = combined
+        elif combined.by is None and combined.prediction is not None:
+            combined.by = self._only
+        name = self.contest.answerer(who if isinstance(who, bytes) else str(who).encode())
+        answer = None if name is None else answers[name]
+        if answer is None or answer.prediction is None:
+            return combined
+        return Answer(answer.prediction, answer.probability, answer.score, by=name)
 
     def score(self, y: Label, answers: Mapping[str, Answer], offset: int) -> list[Fact]:
         """Take in label *y* of an event with the *answers* of then; return what changes after *offset*."""

@@ -8,6 +8,7 @@ from typing import Any
 import msgspec
 import pytest
 
+from headrace.challengers import Rivalry
 from headrace.errors import SnapshotError
 from headrace.judge import Fact
 from headrace.referee import CONTEST, Referee
@@ -15,11 +16,11 @@ from headrace.tasks.promotion import Canary, Promotion
 from schemas import Answer
 
 PLACE = ("fraud", "fraud@2", "fraud.log", 3)
-SOON = Promotion(at_least=30, cooldown=10, loss="brier")
+SOON = Promotion(at_least=30, cooldown=10)
 
 
 def referee(members: tuple[str, ...] = ("model",), canary: Canary | None = None) -> Referee:
-    return Referee(["new"], members, SOON, canary, PLACE)
+    return Referee(Rivalry(("new",), SOON, canary, "brier"), members, PLACE)
 
 
 def says(p: float) -> Answer:
