@@ -28,6 +28,7 @@ _DONE = {
 }
 
 _encode = msgspec.json.Encoder().encode
+_turns_of = msgspec.json.Decoder(list[Turn]).decode
 
 
 class Referee:
@@ -62,6 +63,8 @@ class Referee:
         self._loss = rivalry.loss
         self._losses = losses_of(rivalry.loss)
         self._place = place
+        self._turns: list[Turn] = []
+        self._n = 0
 
     def answer(self, combined: Answer, answers: dict[str, Answer], who: EventId | bytes) -> Answer:
         """Return the answer of who is to answer; while that one has none, the declared models answer.
@@ -85,18 +88,36 @@ class Referee:
             return combined
         return Answer(answer.prediction, answer.probability, answer.score, by=name)
 
-    def score(self, y: Label, answers: Mapping[str, Answer], offset: int) -> list[Fact]:
-        """Take in label *y* of an event with the *answers* of then; return what changes after *offset*."""
+    def score(self, y: Label | None, answers: Mapping[str, Answer] | None) -> None:
+        """Take in the label *y* of an event with the *answers* of then; nothing without one."""
+        if y is None or answers is None:
+            return
         lost = self._losses.of(y, [answers.get(name) for name in self._answers])
         turn = self.contest.scored(dict(zip(self._parties, lost, strict=True)))
-        return [] if turn is None else [self.fact(turn, offset)]
+        if turn is not None:
+            self._turns.append(turn)
 
-    def fact(self, turn: Turn, offset: int) -> Fact:
-        """Return *turn*, which was taken at *offset*, as it is published."""
+    def promote(self, name: str) -> None:
+        """Promote a challenger by hand, or raise `OrderError`; see `Contest.promote`."""
+        self._turns.append(self.contest.promote(name))
+
+    def demote(self, name: str | None = None) -> None:
+        """Take a challenger back by hand, or raise `OrderError`; see `Contest.demote`."""
+        self._turns.append(self.contest.demote(name))
+
+    def facts(self, offset: int) -> list[Fact]:
+        """Return what has changed since the last call, to be told with the record at *offset*."""
+        if not self._turns:
+            return []
+        turns, self._turns = self._turns, []
+        return [self._fact(turn, offset) for turn in turns]
+
+    def _fact(self, turn: Turn, offset: int) -> Fact:
         name, label, topic, partition = self._place
         source = Source(topic, partition, offset)
+        self._n += 1
         event = ContestEvent(
-            id=result_id(name, source, f"{CONTEST}/{turn.name}/{turn.action}"),
+            id=result_id(name, source, f"{CONTEST}.{self._n}"),
             pipeline=label,
             source=source,
             action=turn.action,
@@ -115,13 +136,20 @@ class Referee:
 
     def state(self) -> dict[str, object]:
         """Return what is written down."""
-        return {"contest": self.contest.state(), "losses": self._losses.state()}
+        return {
+            "contest": self.contest.state(),
+            "losses": self._losses.state(),
+            "turns": _encode(self._turns),
+            "n": self._n,
+        }
 
     def restore(self, state: Mapping[str, object]) -> None:
         """Go on from what `state` returned, or raise `SnapshotError`."""
         try:
             self._losses.restore(msgspec.convert(state["losses"], list[float]))
             self.contest.restore(state["contest"])
+            self._turns = _turns_of(msgspec.convert(state["turns"], bytes))
+            self._n = msgspec.convert(state["n"], int)
         except (KeyError, TypeError, ValueError) as error:
             raise SnapshotError(
                 "contest", "the snapshot holds no contest of models", why=repr(error)

@@ -98,8 +98,9 @@ class Truth:
         time_s = record.timestamp / 1000.0 if clock is None else clock.event_s
         if self.judge is not None:
             self._publish(self.judge.answered(y, models, final, x, offset, time_s), record)
-        if self._referee is not None and y is not None and models is not None:
-            self._publish(self._referee.score(y, models, offset), record)
+        if self._referee is not None:
+            self._referee.score(y, models)
+            self._publish(self._referee.facts(offset), record)
         if self.sentinel is not None:
             self.sentinel.see(x, models, final, y)
             self._alarm(self.sentinel, record)
@@ -184,8 +185,9 @@ class Truth:
                 time_s = record.timestamp / 1000.0 if self._clock is None else self._clock.event_s
                 scored = outcome.label, waiter.answers, waiter.answer, waiter.x
                 self._publish(self.judge.score(*scored, record.offset, time_s), record)
-            if self._referee is not None and outcome.scores and waiter.answers is not None:
-                self._publish(self._referee.score(outcome.label, waiter.answers, record.offset), record)
+            if self._referee is not None and outcome.scores:
+                self._referee.score(outcome.label, waiter.answers)
+                self._publish(self._referee.facts(record.offset), record)
             self._team.learn(waiter.x, outcome.label, counts, answers=waiter.answers)
             if self.sentinel is not None:
                 self.sentinel.see_label(outcome.label)

@@ -12,7 +12,7 @@ from schemas.results import Source
 class ContestEvent(msgspec.Struct, frozen=True, gc=False):
     """A change in who answers.
 
-    ``id`` is made of pipeline, topic, partition, offset, challenger and action: a duplicate has the same id
+    ``id`` is made of pipeline, topic, partition, offset and the change's number: a duplicate has the same id
     and the same bytes. ``challenger`` is the one concerned, and ``share`` the share of the keys it answers
     for now; ``champion`` answers for the others, where "combined" stands for the declared models. ``by`` says
     whether a rule or a person's command did it.

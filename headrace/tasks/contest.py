@@ -134,17 +134,21 @@ class Contest:
             )
         return self._won(name, "hand")
 
-    def demote(self) -> Turn:
+    def demote(self, name: str | None = None) -> Turn:
         """Let the declared models be champion again, or stop the canary if they are.
+
+        *name* is that of the challenger; without one it is the champion or, if that is none, the canary's.
 
         Raises
         ------
         OrderError
-            If no challenger answers.
+            If no challenger, or not that one, answers.
         """
-        if self._champion == COMBINED:
-            return self.stop_canary()
-        return self._changed(COMBINED, "hand")
+        if self.champion is not None and name in (self.champion, None):
+            return self._changed(COMBINED, "hand")
+        if self._ramp is not None and name not in (self._ramp.name, None):
+            raise OrderError(f"{name!r} answers for no key", why=f"the canary of {self._ramp.name!r} runs")
+        return self.stop_canary()
 
     def stop_canary(self) -> Turn:
         """Let the challenger whose canary runs answer for no key any more.

@@ -152,12 +152,18 @@ def test_without_a_promotion_a_challenger_stays_in_the_shadow_until_somebody_pro
     assert harness.contest == []
     assert referee.contest.standings["new"].e_value > 20.0
 
-    referee.contest.promote("new")
+    referee.promote("new")
     more(harness, N, N + 10)
-
-    assert {result["by"] for result in harness.predictions[N:]} == {"new"}
     with pytest.raises(OrderError, match="no challenger 'nobody'"):
-        referee.contest.promote("nobody")
+        referee.promote("nobody")
+    referee.demote("new")
+    more(harness, N + 10, N + 20)
+
+    assert [result["by"] for result in harness.predictions[N:]] == ["new"] * 10 + ["model"] * 10
+    assert [(told["action"], told["by"], told["source"]["offset"]) for told in harness.contest] == [
+        ("promoted", "hand", N),
+        ("demoted", "hand", N + 10),
+    ]
 
 
 def test_a_champion_that_fails_is_stood_in_for_by_the_declared_models() -> None:

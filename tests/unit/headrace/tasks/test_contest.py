@@ -175,6 +175,18 @@ def test_demoting_stops_a_canary() -> None:
     assert share(contest, None) == 1.0
 
 
+def test_who_does_not_answer_cannot_be_demoted() -> None:
+    contest = Contest(["new", "other"], Promotion(by="hand"), STEPS)
+    contest.promote("new")
+
+    with pytest.raises(OrderError, match="'other' answers for no key"):
+        contest.demote("other")
+    contest.promote("new")
+    with pytest.raises(OrderError, match="no challenger answers"):
+        contest.demote("other")
+    assert contest.demote("new").champion == COMBINED
+
+
 @pytest.mark.parametrize(
     ("order", "message"),
     [
