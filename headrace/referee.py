@@ -22,8 +22,8 @@ CONTEST = "contest"
 _DONE = {
     "promoted": "{name} is champion",
     "demoted": "the declared models are champion again, in place of {name}",
-    "canary_started": "{name} answers for {share:.3g} of the keys",
-    "canary_grown": "{name} answers for {share:.3g} of the keys",
+    "canary_started": "{name} answers for {share} of the keys",
+    "canary_grown": "{name} answers for {share} of the keys",
     "canary_stopped": "{name} answers for no key any more",
 }
 
@@ -158,8 +158,8 @@ class Referee:
 
 def told(turn: Turn, loss: str) -> str:
     """Return *turn* as a sentence with its numbers."""
-    found = turn.evidence
-    done = f"{_DONE[turn.action].format(name=turn.name, share=turn.share)}, by {turn.by}"
+    found, share = turn.evidence, f"{100.0 * turn.share:.4g}%"
+    done = f"{_DONE[turn.action].format(name=turn.name, share=share)}, by {turn.by}"
     if not found.n:
         return f"{done}; nothing was compared before."
     events = (

@@ -11,6 +11,7 @@ PAGES = [*sorted(ROOT.glob("*.md")), *sorted(ROOT.glob("docs/**/*.md"))]
 WRITE = "docs/howto/write-a-pipeline.md"
 DRIFT = "docs/howto/drift.md"
 BANDIT = "docs/howto/bandit.md"
+CANARY = "docs/howto/canary.md"
 DELAYED = "docs/howto/delayed-labels.md"
 WINDOWS = "docs/howto/windows-and-lookups.md"
 OPERATE = "docs/howto/operate.md"

@@ -15,13 +15,13 @@ from click.testing import CliRunner
 from agents.cli import cli
 from headrace.loading import load_pipeline
 from headrace.testing import Harness
-from tests.pages import BANDIT, DELAYED, DRIFT, WINDOWS, WRITE, blocks, table, text_of
+from tests.pages import BANDIT, CANARY, DELAYED, DRIFT, WINDOWS, WRITE, blocks, table, text_of
 
 
 def examples() -> dict[str, str]:
     """Return the Python examples by the path their first line names."""
     found = {}
-    for page in ("README.md", WRITE, DELAYED, DRIFT, WINDOWS, BANDIT):
+    for page in ("README.md", WRITE, DELAYED, DRIFT, WINDOWS, BANDIT, CANARY):
         for block in blocks(page, "python"):
             first, _, _ = block.partition("\n")
             assert re.fullmatch(r"# (pipelines|tests)/\w+\.py", first), f"{page}: {first} names no file"
@@ -103,6 +103,12 @@ def visits(i: int) -> dict[str, Any]:
     return {"at": 1.7e9 + i, "age": 20.0 + i * 37 % 60, "country": ("DE", "FR")[i % 2]}
 
 
+def transfers(i: int) -> dict[str, Any]:
+    """Return a transfer: neither small nor large ones are fraud, which no straight line tells apart."""
+    amount = i * 37 % 101 * 10.0
+    return {"account": f"a{i % 40}", "amount": amount, "hour": i % 24, "is_fraud": 300.0 < amount < 700.0}
+
+
 EVENTS: dict[str, Callable[[int], dict[str, Any]]] = {
     "pipelines/fraud.py": payments,
     "pipelines/houses.py": houses,
@@ -115,6 +121,7 @@ EVENTS: dict[str, Callable[[int], dict[str, Any]]] = {
     "pipelines/chargebacks.py": card_payments,
     "pipelines/turning.py": turning,
     "pipelines/offers.py": visits,
+    "pipelines/transfers.py": transfers,
 }
 N_EVENTS = 600
 
@@ -168,6 +175,25 @@ def test_example_bandit_learns_what_its_choice_earned(project: Path) -> None:
     rewards = [remark["label"] for remark in harness.remarks]
     assert sum(rewards[-200:]) / 200 > 0.85, "a tenth is explored; chance would earn 0.5"
     assert harness.metrics[-1]["policy"]["logged"] == sum(rewards) / N_EVENTS
+
+
+def test_example_challenger_goes_by_the_canary_to_the_top(project: Path) -> None:
+    harness = fed("pipelines/transfers.py")
+    (shown,) = map(msgspec.json.decode, blocks(CANARY, "json"))
+    numbers = ("losses", "e_value")  # rounded on the page
+
+    assert [(event["action"], event["share"]) for event in harness.contest] == [
+        ("canary_started", 0.05),
+        ("canary_grown", 0.2),
+        ("canary_grown", 0.5),
+        ("canary_grown", 1.0),
+        ("promoted", 1.0),
+    ]
+    first = harness.contest[0]
+    assert {**first, **dict.fromkeys(numbers)} == {**shown, **dict.fromkeys(numbers)}
+    assert first["losses"] == pytest.approx(shown["losses"], rel=1e-3)
+    assert first["e_value"] == pytest.approx(shown["e_value"], rel=1e-3)
+    assert harness.predictions[-1]["by"] == "bayes"
 
 
 def test_example_regression_learns(project: Path) -> None:

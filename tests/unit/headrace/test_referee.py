@@ -79,8 +79,8 @@ def test_each_step_of_a_canary_is_told() -> None:
 
     texts = [event(fact)["text"].split(":")[0] for fact in facts]
     assert texts == [
-        "new answers for 0.25 of the keys, by rule",
-        "new answers for 1 of the keys, by rule",
+        "new answers for 25% of the keys, by rule",
+        "new answers for 100% of the keys, by rule",
         "new is champion, by rule",
     ]
 
