@@ -85,9 +85,14 @@ class Contest:
         return None if self._champion == COMBINED else self._champion
 
     @property
-    def share(self) -> float:
-        """Share of the keys that a canary answers for, 0 without one."""
-        return 0.0 if self._ramp is None else self._ramp.share
+    def shares(self) -> dict[str, float]:
+        """Share of the keys that each party answers for, by name."""
+        found = dict.fromkeys(self._names, 0.0)
+        found[self._champion] = 1.0
+        if self._ramp is not None:
+            found[self._ramp.name] = self._ramp.share
+            found[self._champion] -= self._ramp.share
+        return found
 
     @property
     def standings(self) -> dict[str, Evidence]:

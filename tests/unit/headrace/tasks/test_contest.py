@@ -113,7 +113,7 @@ def test_a_canary_answers_for_a_growing_share_and_becomes_champion() -> None:
 def test_a_canary_that_is_worse_stops_and_has_to_win_again() -> None:
     contest = Contest(["new"], SOON, Canary(steps=(0.1, 1.0), every=5_000))
     turns(contest, 400, combined=0.5, new=0.1)
-    assert contest.share == 0.1
+    assert contest.shares == {COMBINED: 0.9, "new": 0.1}
 
     ((_, turn),) = turns(contest, 1_000, combined=0.1, new=0.4)
 
