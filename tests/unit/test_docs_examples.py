@@ -241,6 +241,13 @@ def test_readme_pipeline_is_short_and_shown_by_the_command(project: Path) -> Non
     assert "fraud.predictions" in result.output
 
 
+def test_show_tells_challengers_from_models(project: Path) -> None:
+    result = CliRunner().invoke(cli, ["show", "pipelines.transfers", "--json"])
+
+    models = msgspec.json.decode(result.output)["models"]
+    assert {name: model["is_challenger"] for name, model in models.items()} == {"model": False, "bayes": True}
+
+
 def test_readme_answer_is_what_the_pipeline_says(project: Path) -> None:
     """The events of the README's two commands, in the partition it shows."""
     page = text_of("README.md")
