@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from headrace.feedback_loop import FEEDBACK_STATUS
 from headrace.judge import ALERTS, METRICS
 from headrace.pipeline import Pipeline, Topic
+from headrace.referee import CONTEST
 from headrace.sentinel import DRIFT
 from headrace.truth import LABELS_STATUS, QUESTIONS
 from schemas.cloudevents import FACT_TYPES
@@ -55,6 +56,7 @@ def fact_specs(pipeline: Pipeline) -> Iterator[topics.TopicSpec]:
         ALERTS: pipeline.plan is not None,
         QUESTIONS: pipeline.ask is not None,
         DRIFT: pipeline.drift is not None,
+        CONTEST: pipeline.rivalry is not None,
     }
     for kind in (kind for kind, is_told in told.items() if is_told):
         yield topics.facts_spec(

@@ -17,6 +17,7 @@ from headrace.intake import InletCounts
 from headrace.judge import Judge
 from headrace.labels.waiting import Waiting
 from headrace.scores.reports import COMBINED, gauges
+from headrace.tasks.contest import Contest
 from schemas.metrics import Contribution
 
 _SIGNALS = {
@@ -62,15 +63,7 @@ class WorkerMetrics:
         if fold.keys_held is not None:
             metrics.keys_held.labels(self._pipeline, str(fold.partition)).set(fold.keys_held)
             metrics.keys_evicted.labels(self._pipeline).inc(counts.evicted)
-        if fold.clock is not None:
-            self._event_time(fold.clock, str(fold.partition))
-        if fold.waiting is not None:
-            self._labels(fold.waiting, str(fold.partition))
-        if fold.loop is not None:
-            self._feedback(fold.loop, str(fold.partition))
-        self._combination(fold.contributions or {}, str(fold.partition))
-        if fold.judge is not None:
-            self._scores(fold.judge, str(fold.partition))
+        self._parts(fold, str(fold.partition))
         for (model, verb), n in counts.failures.items():
             metrics.model_errors.labels(self._pipeline, model, verb).inc(n)
         if replayed:
@@ -85,6 +78,20 @@ class WorkerMetrics:
         for reason, n in counts.dead.items():
             self._outcomes["dead"].inc(n)
             metrics.dead_letters.labels(self._pipeline, reason).inc(n)
+
+    def _parts(self, fold: Fold, partition: str) -> None:
+        """Take in what goes on beside the models."""
+        if fold.clock is not None:
+            self._event_time(fold.clock, partition)
+        if fold.waiting is not None:
+            self._labels(fold.waiting, partition)
+        if fold.loop is not None:
+            self._feedback(fold.loop, partition)
+        self._combination(fold.contributions or {}, partition)
+        if fold.judge is not None:
+            self._scores(fold.judge, partition)
+        if fold.referee is not None:
+            self._contest(fold.referee.contest, partition)
 
     def _event_time(self, clock: EventClock, partition: str) -> None:
         if clock.n:
@@ -115,6 +122,14 @@ class WorkerMetrics:
             metrics.combine_share.labels(self._pipeline, partition, model).set(part.share)
             if part.weight is not None:
                 metrics.combine_weight.labels(self._pipeline, partition, model).set(part.weight)
+
+    def _contest(self, contest: Contest, partition: str) -> None:
+        standings = contest.standings
+        for model, share in contest.shares.items():
+            found = standings.get(model)
+            ratio = 0.0 if found is None else found.e_value / found.limit
+            metrics.key_share.labels(self._pipeline, partition, model).set(share)
+            metrics.evidence.labels(self._pipeline, partition, model).set(ratio)
 
     def _labels(self, waiting: Waiting, partition: str) -> None:
         for state, n in waiting.counts.items():

@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from headrace.pipeline import Pipeline, Topic
     from headrace.scores.declaration import Metrics
     from headrace.steps.declaration import Step
+    from headrace.tasks.promotion import Canary, Promotion
     from schemas.events import Event, Limits
 
 __version__ = "0.1.0"
@@ -35,6 +36,7 @@ __all__ = [
     "AskFor",
     "Bandit",
     "Best",
+    "Canary",
     "DeclarationError",
     "Drift",
     "EpsilonGreedy",
@@ -52,6 +54,7 @@ __all__ = [
     "Median",
     "Metrics",
     "Pipeline",
+    "Promotion",
     "Ranks",
     "Stack",
     "Step",
@@ -94,6 +97,8 @@ _HOME = {
     "Vote": "headrace.models.combine",
     "Metrics": "headrace.scores.declaration",
     "Pipeline": "headrace.pipeline",
+    "Promotion": "headrace.tasks.promotion",
+    "Canary": "headrace.tasks.promotion",
     "Step": "headrace.steps.declaration",
     "Topic": "headrace.pipeline",
     "predictions_of": "headrace.chaining",

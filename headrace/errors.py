@@ -101,6 +101,10 @@ class SnapshotError(HeadraceError):
         self.reason = reason
 
 
+class OrderError(HeadraceError):
+    """What an operator has ordered cannot be done, as things are."""
+
+
 class LostRecordsError(HeadraceError):
     """Records that a state has to be rebuilt from are gone; starting again does not bring them back."""
 

@@ -22,6 +22,7 @@ from headrace.memory import Memory
 from headrace.merged_log import LoggedEvent, MergedLog
 from headrace.pipeline import Pipeline
 from headrace.record import Counts, Emit, Record, Tell
+from headrace.referee import Referee
 from headrace.snapshots.allowed import Allowed
 from headrace.witness import Witness
 from schemas import Prediction, Refusal, Source, result_id
@@ -118,7 +119,7 @@ class Fold:
                     self._refuse(record, value, refusal, dead, counts)
                 else:
                     step = team.step
-                    final, answers = work(x, y, counts, key)
+                    final, answers = work(x, y, counts, event_id if key is None else key)
                     n_predicted += 1
                     if emit is not None:
                         made_id = f"{id_prefix}{offset}/{STEP}"
@@ -191,6 +192,11 @@ class Fold:
     def loop(self) -> FeedbackLoop | None:
         """Answers that wait for feedback and what was said of them, where there is feedback."""
         return None if self._memory.truth is None else self._memory.truth.loop
+
+    @property
+    def referee(self) -> Referee | None:
+        """Who compares champion and challengers, where there are some."""
+        return self._memory.referee
 
     @property
     def judge(self) -> Judge | None:

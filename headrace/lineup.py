@@ -7,7 +7,9 @@ from typing import NamedTuple, TypeAlias
 
 from river import base
 
+from headrace.challengers import check_same_task, checked_challengers, of_challengers
 from headrace.drift import Drifts, guarded_factories
+from headrace.errors import DeclarationError
 from headrace.feedback.bandit import Bandit
 from headrace.models import checks
 from headrace.models.checks import ModelFactory
@@ -17,13 +19,14 @@ from headrace.steps.declaration import Step
 from headrace.steps.plan import Plan
 
 Models: TypeAlias = ModelFactory | Step | Mapping[str, ModelFactory | Step] | Bandit
+Challengers: TypeAlias = Mapping[str, ModelFactory | Step]
 
 
 class Lineup(NamedTuple):
     """Models by name: ``factories`` build them, ``samples`` holds a fresh one of each.
 
     ``declared`` holds the steps as they were declared, ``steps`` the order in which they work; ``tasks`` says
-    what each is for, and ``task`` what their combined answer is for.
+    what each is for, and ``task`` what their combined answer is for. ``challengers`` compete with that.
     """
 
     factories: dict[str, ModelFactory]
@@ -32,6 +35,7 @@ class Lineup(NamedTuple):
     steps: Plan
     tasks: dict[str, Task]
     task: Task
+    challengers: tuple[str, ...]
 
     @property
     def members(self) -> dict[str, base.Estimator]:
@@ -44,8 +48,10 @@ class Lineup(NamedTuple):
         return tuple(name for name, task in self.tasks.items() if task == self.task)
 
 
-def lineup(models: Models, drift: Drifts | None, fields: Collection[str] | None) -> Lineup:
-    """Return what *models* declare, with the guards of *drift*.
+def lineup(
+    models: Models, challengers: object, drift: Drifts | None, fields: Collection[str] | None
+) -> Lineup:
+    """Return what *models* and *challengers* declare, with the guards of *drift*.
 
     Parameters
     ----------
@@ -57,16 +63,19 @@ def lineup(models: Models, drift: Drifts | None, fields: Collection[str] | None)
     DeclarationError
         If anything would fail or be inexact later.
     """
-    steps = checked_steps(models)
+    own = checked_steps(models)
+    rivals = checked_challengers(challengers, own)
+    steps = own | rivals
     factories = {name: step.model for name, step in steps.items()}
-    samples = checks.sample_models(factories)
-    tasks = checks.tasks_of(samples)
-    plan = checked_plan(steps, samples, tasks, fields)
-    return Lineup(
-        guarded_factories(factories, samples, drift),
-        samples,
-        steps,
-        plan,
-        tasks,
-        checks.common_task({name: tasks[name] for name in plan.members}),
-    )
+    try:
+        samples = checks.sample_models(factories)
+        tasks = checks.tasks_of(samples)
+        plan = checked_plan(steps, samples, tasks, fields, rivals)
+    except DeclarationError as error:
+        if not error.argument.startswith(tuple(f"models[{name!r}]" for name in rivals)):
+            raise
+        raise of_challengers(error) from error
+    task = checks.common_task({name: tasks[name] for name in plan.members})
+    check_same_task(task, {name: tasks[name] for name in rivals})
+    guarded = guarded_factories(factories, samples, drift)
+    return Lineup(guarded, samples, steps, plan, tasks, task, tuple(rivals))

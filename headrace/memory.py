@@ -23,6 +23,7 @@ from headrace.models.digest import digest
 from headrace.models.verbs import binding_of, needs_label
 from headrace.pipeline import Pipeline
 from headrace.record import Counts, Record
+from headrace.referee import Referee
 from headrace.sentinel import Sentinel
 from headrace.snapshots import pickling
 from headrace.snapshots.allowed import Allowed
@@ -56,9 +57,9 @@ class Memory:
         Who answers and learns.
     keyed
         The models of each key, with ``scope="key"``.
-    reader, merged, truth
-        Event time and features, what was folded of the sources, events that wait for their label: each where
-        the pipeline needs it.
+    reader, merged, truth, referee
+        Event time and features, what was folded of the sources, events that wait for their label, champion
+        and challengers: each where the pipeline needs it.
     """
 
     def __init__(
@@ -79,13 +80,15 @@ class Memory:
             for node in pipeline.steps.nodes
         }
         supervised = {name for name in pipeline.models if needs_label(self.models[name])}
-        self.team = Team(pipeline.steps, pipeline.combine, supervised, witness)
+        place = pipeline.name, pipeline.label, topic, partition
+        self.referee = _referee(pipeline, place)
+        self.team = Team(pipeline.steps, pipeline.combine, supervised, witness, self.referee)
         self.team.select(self._bound(self.models))
         self.keyed = self._new_keyed() if pipeline.scope == "key" else None
         self.reader = pipeline.reader()
         self.waiting = None if pipeline.labels is None else Waiting(pipeline.labels)
         self._waits: dict[str, Waiting] = {} if self.waiting is None else {"labels": self.waiting}
-        self.truth = self._new_truth((pipeline.name, pipeline.label, topic, partition))
+        self.truth = self._new_truth(place)
         takers: dict[str, Take] = {}
         if self.truth is not None:
             takers = {"label": self.truth.label, "feedback": self.truth.remark}
@@ -94,7 +97,12 @@ class Memory:
         parts: dict[str, Part | None] = {"reader": self.reader, "sources": self.merged}
         if self.truth is not None:
             truth = self.truth
-            parts |= {"judge": truth.judge, "asker": truth.asker, "drift": truth.sentinel}
+            parts |= {
+                "judge": truth.judge,
+                "asker": truth.asker,
+                "drift": truth.sentinel,
+                "contest": self.referee,
+            }
             if truth.loop is not None:
                 parts["feedback"] = truth.loop
                 self._waits["feedback"] = truth.loop.waiting
@@ -250,7 +258,7 @@ class Memory:
             only = next(iter(pipeline.models)) if len(pipeline.models) == 1 else None
             watch = watch_of(pipeline.drift, pipeline.models)
             sentinel = Sentinel(watch, lambda: self._guards, only, place)
-        observers = Observers(judge, asker, sentinel, self._new_loop(place))
+        observers = Observers(judge, asker, sentinel, self._new_loop(place), self.referee)
         if observers == _NOBODY and self.waiting is None:
             return None
         clock, reader = None if self.reader is None else self.reader.clock, pipeline.label_reader()
@@ -258,7 +266,12 @@ class Memory:
         return Truth(late, observers, self.team, clock, place)
 
 
-_NOBODY = Observers(None, None, None, None)
+_NOBODY = Observers(None, None, None, None, None)
+
+
+def _referee(pipeline: Pipeline, place: tuple[str, str, str, int]) -> Referee | None:
+    rivalry = pipeline.rivalry
+    return None if rivalry is None else Referee(rivalry, pipeline.steps.members, place)
 
 
 def _guards_in(models: Models) -> list[Guard]:

@@ -253,6 +253,18 @@ alerts_firing = Gauge(
     ["pipeline", "partition"],
     registry=registry,
 )
+key_share = Gauge(
+    "headrace_answering_ratio",
+    "Share of the keys that a challenger or the declared models answer for; with challengers only.",
+    ["pipeline", "partition", "model"],
+    registry=registry,
+)
+evidence = Gauge(
+    "headrace_challenger_evidence_ratio",
+    "Evidence for another champion, of what a promotion by rule needs; with challengers only.",
+    ["pipeline", "partition", "model"],
+    registry=registry,
+)
 labels_missing = Gauge(
     "headrace_labels_missing_ratio",
     "Of the events that found a label or gave up lately, the share that gave up; with metrics declared only.",

@@ -11,6 +11,7 @@ from river import base
 
 from headrace import options
 from headrace.alerts.rules import Alert
+from headrace.challengers import checked_rivalry
 from headrace.drift import Drifts
 from headrace.errors import DeclarationError
 from headrace.features.checks import check_features, feature_names
@@ -22,7 +23,7 @@ from headrace.feedback.fit import check_bandit, check_lessons
 from headrace.intake.source import LogSource, check_sources, lookup_sources
 from headrace.labels.declaration import Labels
 from headrace.labels.reading import LabelReader
-from headrace.lineup import Models, lineup
+from headrace.lineup import Challengers, Models, lineup
 from headrace.merged_log import event_in
 from headrace.models import checks
 from headrace.models.checks import ModelFactory
@@ -32,6 +33,7 @@ from headrace.models.combining.combiner import COMBINE, Learning
 from headrace.options import MAX_KEYS, Scope
 from headrace.reader import Reader
 from headrace.scores.declaration import Declared, Metrics
+from headrace.tasks.promotion import Canary, Promotion
 from headrace.topic import (
     Topic,
     check_fields,
@@ -94,6 +96,13 @@ class Pipeline:
         ``<name>.drift``. Default: nothing.
     ask
         Which events are worth a label: questions about them are published on ``<name>.questions``.
+    challengers
+        Models by name that learn and are scored on the same events, and never answer unless they are
+        promoted. Each change is told on ``<name>.contest``.
+    promotion
+        When a challenger answers instead of *models*, `Promotion`. Default: once somebody says so.
+    canary
+        Whether it answers for a growing share of the keys first, `Canary`. Default: for all at once.
     limits
         What a record may be at most.
     scope
@@ -129,6 +138,9 @@ class Pipeline:
         alerts: Sequence[Alert] | None = None,
         ask: AskFor | None = None,
         drift: Drifts | None = None,
+        challengers: Challengers | None = None,
+        promotion: Promotion | None = None,
+        canary: Canary | None = None,
         limits: Limits | None = None,
         scope: Scope = "partition",
         max_keys: int = MAX_KEYS,
@@ -151,9 +163,10 @@ class Pipeline:
         others = {"target": target, "labels": labels, "combine": combine, "ask": ask, "drift": drift}
         check_bandit(models, feedback, **others, metrics=metrics, alerts=alerts)
         self.drift = options.checked_drift(drift, scope)
-        taken = lineup(models, self.drift, feature_names(self))
+        taken = lineup(models, challengers, self.drift, feature_names(self))
         self.models, self.tasks, self.task = taken.factories, taken.tasks, taken.task
         self.declared, self.steps, self.rivals = taken.declared, taken.steps, taken.rivals
+        self.rivalry = checked_rivalry(taken.challengers, promotion, canary, task=self.task, scope=scope)
         kinds = set() if target is None else label_types(source, target)
         check_features(self, taken.samples)
         checks.check_target(taken.samples, self.tasks, target, kinds)

@@ -10,18 +10,23 @@ from headrace.combination import Combination
 from headrace.feedback.bandit import BanditModel
 from headrace.feedback.weights import weighted
 from headrace.keyed.entry import Members
+from headrace.labels.outcomes import EventId
 from headrace.models import labels
 from headrace.models.combining.checks import Combination as Declared
 from headrace.record import Counts
+from headrace.referee import Referee
 from headrace.steps.plan import Plan
 from headrace.stepwise import Stepwise, reported
 from headrace.witness import Witness
 from schemas import Answer
 
 Work: TypeAlias = Callable[
-    [dict[Any, Any], Any, Counts, bytes | None], tuple[Answer, dict[str, Answer] | None]
+    [dict[Any, Any], Any, Counts, EventId | bytes], tuple[Answer, dict[str, Answer] | None]
 ]
-"""Takes features, label or ``None``, counts and the record's key; gives the final answer and those of all."""
+"""Takes features, label or ``None``, counts and the record's key or, if it has none, the event's id.
+
+Gives the final answer and those of all.
+"""
 
 
 class Team:
@@ -40,6 +45,8 @@ class Team:
         event without label, but in a graph.
     witness
         Notes what is taught with a weight or as a reward, if somebody looks.
+    referee
+        Says who answers, where there are challengers.
 
     Attributes
     ----------
@@ -50,7 +57,12 @@ class Team:
     """
 
     def __init__(
-        self, plan: Plan, combine: Declared, supervised: Collection[str], witness: Witness | None = None
+        self,
+        plan: Plan,
+        combine: Declared,
+        supervised: Collection[str],
+        witness: Witness | None = None,
+        referee: Referee | None = None,
     ) -> None:
         self.step = 0
         self.is_stepwise = plan.is_graph
@@ -59,6 +71,7 @@ class Team:
         self._stepwise = Stepwise(plan, supervised, witness)
         self._members: Members = []
         self._witness = witness
+        self._referee = referee
 
     def select(self, members: Members) -> None:
         """Let the next event be for *members*."""
@@ -137,7 +150,7 @@ class Team:
         counts.learned += 1
         counts.late += 1
 
-    def _one(self, x: dict[Any, Any], y: Any, counts: Counts, key: bytes | None) -> tuple[Answer, None]:
+    def _one(self, x: dict[Any, Any], y: Any, counts: Counts, who: EventId | bytes) -> tuple[Answer, None]:
         """Test, then learn; as `_several`, less what only several need."""
         try:
             answer = self._answer(x, y)
@@ -153,7 +166,7 @@ class Team:
         return answer, None
 
     def _several(
-        self, x: dict[Any, Any], y: Any, counts: Counts, key: bytes | None
+        self, x: dict[Any, Any], y: Any, counts: Counts, who: EventId | bytes
     ) -> tuple[Answer, dict[str, Answer]]:
         """Test all, then let all learn."""
         answers: dict[str, Answer] = {}
@@ -176,12 +189,14 @@ class Team:
         return final, answers
 
     def _by_steps(
-        self, x: dict[Any, Any], y: Any, counts: Counts, key: bytes | None
+        self, x: dict[Any, Any], y: Any, counts: Counts, who: EventId | bytes
     ) -> tuple[Answer, dict[str, Answer]]:
         """Ask step by step, then let those learn that have something to."""
         stepwise = self._stepwise
         answers, givens = stepwise.ask(x, y, counts)
         final = self._combined(stepwise.said(answers), x, counts)
+        if self._referee is not None:
+            final = self._referee.answer(final, answers, who)
         stepwise.teach(givens, y, answers, counts)
         if y is not None or not self._is_supervised:
             self.step += 1

@@ -12,6 +12,7 @@ from headrace.feedback_loop import FEEDBACK_STATUS
 from headrace.fold import Fold, Record
 from headrace.judge import ALERTS, METRICS
 from headrace.pipeline import Pipeline
+from headrace.referee import CONTEST
 from headrace.sentinel import DRIFT
 from headrace.snapshots import pickling
 from headrace.snapshots.allowed import Allowed
@@ -47,9 +48,10 @@ class Harness:
 
     Attributes
     ----------
-    predictions, dead, labels, remarks, metrics, alerts, questions, drift
+    predictions, dead, labels, remarks, metrics, alerts, questions, drift, contest
         What the pipeline published, decoded, in order: results, dead letters, what became of labels and of
-        feedback, scores, rules that fire or are resolved, events worth a label, alarms of drift.
+        feedback, scores, rules that fire or are resolved, events worth a label, alarms of drift, changes in
+        who answers.
 
     Examples
     --------
@@ -74,6 +76,7 @@ class Harness:
         self.remarks: list[dict[str, Any]] = []
         self.drift: list[dict[str, Any]] = []
         self.questions: list[dict[str, Any]] = []
+        self.contest: list[dict[str, Any]] = []
         self.metrics: list[dict[str, Any]] = []
         self.alerts: list[dict[str, Any]] = []
         self._inlets = {
@@ -263,6 +266,7 @@ class Harness:
             FEEDBACK_STATUS: self.remarks,
             QUESTIONS: self.questions,
             DRIFT: self.drift,
+            CONTEST: self.contest,
             METRICS: self.metrics,
             ALERTS: self.alerts,
         }

@@ -15,6 +15,7 @@ from headrace.labels.outcomes import Outcome, Waiter, status_of
 from headrace.labels.reading import LabelFault, LabelReader
 from headrace.labels.waiting import Waiting
 from headrace.record import Counts, Record, Tell
+from headrace.referee import Referee
 from headrace.sentinel import Sentinel
 from headrace.team import Team
 from schemas import Answer
@@ -30,12 +31,13 @@ _encode = msgspec.json.Encoder().encode
 
 
 class Observers(NamedTuple):
-    """Who looks at each answer: for scores and alerts, for events worth a label, for drift, for feedback."""
+    """Who looks at each answer: for scores, for events worth a label, for drift, feedback, challengers."""
 
     judge: Judge | None
     asker: Asker | None
     sentinel: Sentinel | None
     loop: FeedbackLoop | None
+    referee: Referee | None
 
 
 class Truth:
@@ -74,7 +76,7 @@ class Truth:
         self._reader: LabelReader | None
         self.waiting, self._reader = late or (None, None)
         self.tell: Tell | None = None
-        self.judge, self.asker, self.sentinel, self.loop = observers
+        self.judge, self.asker, self.sentinel, self.loop, self._referee = observers
         self._team = team
         self._clock = clock
         self._place = place
@@ -96,6 +98,9 @@ class Truth:
         time_s = record.timestamp / 1000.0 if clock is None else clock.event_s
         if self.judge is not None:
             self._publish(self.judge.answered(y, models, final, x, offset, time_s), record)
+        if self._referee is not None:
+            self._referee.score(y, models)
+            self._publish(self._referee.facts(offset), record)
         if self.sentinel is not None:
             self.sentinel.see(x, models, final, y)
             self._alarm(self.sentinel, record)
@@ -180,6 +185,9 @@ class Truth:
                 time_s = record.timestamp / 1000.0 if self._clock is None else self._clock.event_s
                 scored = outcome.label, waiter.answers, waiter.answer, waiter.x
                 self._publish(self.judge.score(*scored, record.offset, time_s), record)
+            if self._referee is not None and outcome.scores:
+                self._referee.score(outcome.label, waiter.answers)
+                self._publish(self._referee.facts(record.offset), record)
             self._team.learn(waiter.x, outcome.label, counts, answers=waiter.answers)
             if self.sentinel is not None:
                 self.sentinel.see_label(outcome.label)

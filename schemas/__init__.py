@@ -5,6 +5,7 @@ from __future__ import annotations
 from schemas.alerts import AlertEvent
 from schemas.cloudevents import (
     ALERT_TYPE,
+    CONTEST_TYPE,
     DEAD_LETTER_TYPE,
     DRIFT_TYPE,
     LABEL_STATUS_TYPE,
@@ -13,6 +14,7 @@ from schemas.cloudevents import (
     QUESTION_TYPE,
     REMARK_TYPE,
 )
+from schemas.contest import ContestEvent
 from schemas.decoding import EventDecoder
 from schemas.events import Event, Limits
 from schemas.feedback import Remark
@@ -24,6 +26,7 @@ from schemas.results import Answer, DeadLetter, Fault, Prediction, Source, resul
 
 __all__ = [
     "ALERT_TYPE",
+    "CONTEST_TYPE",
     "DEAD_LETTER_TYPE",
     "DRIFT_TYPE",
     "LABEL_STATUS_TYPE",
@@ -33,6 +36,7 @@ __all__ = [
     "REMARK_TYPE",
     "AlertEvent",
     "Answer",
+    "ContestEvent",
     "DeadLetter",
     "Event",
     "EventDecoder",

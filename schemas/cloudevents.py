@@ -12,6 +12,7 @@ ALERT_TYPE = "headrace.alert.v1"
 QUESTION_TYPE = "headrace.question.v1"
 REMARK_TYPE = "headrace.remark.v1"
 DRIFT_TYPE = "headrace.drift.v1"
+CONTEST_TYPE = "headrace.contest.v1"
 
 FACT_TYPES = {
     "labels.status": LABEL_STATUS_TYPE,
@@ -20,6 +21,7 @@ FACT_TYPES = {
     "alerts": ALERT_TYPE,
     "questions": QUESTION_TYPE,
     "drift": DRIFT_TYPE,
+    "contest": CONTEST_TYPE,
 }
 """By kind of fact, as the topic's name ends."""
 

@@ -17,6 +17,7 @@ import msgspec
 from schemas.alerts import AlertEvent
 from schemas.cloudevents import (
     ALERT_TYPE,
+    CONTEST_TYPE,
     DEAD_LETTER_TYPE,
     DRIFT_TYPE,
     LABEL_STATUS_TYPE,
@@ -25,6 +26,7 @@ from schemas.cloudevents import (
     QUESTION_TYPE,
     REMARK_TYPE,
 )
+from schemas.contest import ContestEvent
 from schemas.drift import Alarm
 from schemas.feedback import Remark
 from schemas.labels import LabelStatus
@@ -45,6 +47,7 @@ STRUCTS: Mapping[str, type[msgspec.Struct]] = {
     QUESTION_TYPE: Question,
     REMARK_TYPE: Remark,
     DRIFT_TYPE: Alarm,
+    CONTEST_TYPE: ContestEvent,
 }
 """By event type, as the header ``ce_type`` names it."""
 

@@ -186,7 +186,7 @@ def _alone_s(lessons: list[Lesson]) -> float:
     started = time.process_time()
     for given, y in lessons:
         for work, x in zip(works, given, strict=True):
-            work(x, y, counts, None)
+            work(x, y, counts, "")
     return time.process_time() - started
 
 
@@ -194,5 +194,5 @@ def _graph_s(events: list[tuple[dict[Any, Any], bool]]) -> float:
     work, counts = _team(MODELS).work, Counts()
     started = time.process_time()
     for x, y in events:
-        work(x, y, counts, None)
+        work(x, y, counts, "")
     return time.process_time() - started

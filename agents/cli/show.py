@@ -38,7 +38,8 @@ def command(target: str, as_json: bool) -> None:
     stdout.print()
     print_table(["field", "type", "role"], [f.values() for f in resolved["fields"]])
     for name, model in resolved["models"].items():
-        stdout.print(f"\n[bold]{name}[/]   {model['learns_from']}")
+        competes = "challenger   " if model["is_challenger"] else ""
+        stdout.print(f"\n[bold]{name}[/]   {competes}{model['learns_from']}")
         stdout.print(model["model"], markup=False)
 
 
@@ -47,6 +48,7 @@ def describe(pipeline: Pipeline) -> dict[str, Any]:
     roles = {"id": "id", pipeline.target: "target"}
     fields = msgspec.structs.fields(pipeline.source.event_type)
     kept = pipeline.features
+    challengers = () if pipeline.rivalry is None else pipeline.rivalry.challengers
     return {
         "pipeline": pipeline.name,
         "version": pipeline.version,
@@ -77,6 +79,7 @@ def describe(pipeline: Pipeline) -> dict[str, Any]:
             name: {
                 "task": pipeline.tasks[name],
                 "learns_from": "labelled events" if needs_label(model) else "all events",
+                "is_challenger": name in challengers,
                 "model": repr(model),
             }
             for name, model in pipeline.fresh_models().items()

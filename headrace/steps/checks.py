@@ -12,7 +12,7 @@ from headrace.errors import DeclarationError
 from headrace.models.checks import named_factories
 from headrace.models.verbs import Task, gives_probabilities, gives_verdict
 from headrace.steps.declaration import FEATURES, RESERVED, Input, Step
-from headrace.steps.plan import Plan, planned
+from headrace.steps.plan import Plan, needs_of, planned
 from headrace.tasks import conditions, graph
 
 
@@ -46,6 +46,7 @@ def checked_plan(
     samples: Mapping[str, base.Estimator],
     tasks: Mapping[str, Task],
     fields: Collection[str] | None,
+    challengers: Collection[str] = (),
 ) -> Plan:
     """Return the plan of *steps*.
 
@@ -55,12 +56,14 @@ def checked_plan(
         A fresh model of each step, and what it is for.
     fields
         Features that an event can have, ``None`` if any can come.
+    challengers
+        Names of the steps that compete with the others.
 
     Raises
     ------
     DeclarationError
-        If a name is unknown, an answer is asked for that its model does not give, or steps wait for each
-        other.
+        If a name is unknown, an answer is asked for that its model does not give, steps wait for each other,
+        or a step for a challenger.
     """
     for name, step in steps.items():
         argument = f"models[{name!r}]"
@@ -73,7 +76,20 @@ def checked_plan(
         _require_fields(f"{argument}.inputs", names, fields)
         if isinstance(step.when, str):
             _check_condition(f"{argument}.when", name, steps, fields)
-    return planned(steps)
+    _require_own(steps, challengers)
+    return planned(steps, challengers)
+
+
+def _require_own(steps: Mapping[str, Step], challengers: Collection[str]) -> None:
+    for name, needed in needs_of(steps).items():
+        for other in needed:
+            if other in challengers and name not in challengers:
+                raise DeclarationError(
+                    f"models[{name!r}]",
+                    f"it waits for {other!r}, which is a challenger",
+                    why="a challenger changes no answer before it has won",
+                    fix=f"declare {other!r} among models, or {name!r} among challengers",
+                )
 
 
 def _check_condition(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import Any, NamedTuple, TypeAlias
 
 from headrace.steps.declaration import FEATURES, Input, Step
@@ -33,7 +33,8 @@ class Plan(NamedTuple):
 
     ``nodes`` are in the order in which they run: as they were declared, as far as their dependencies allow.
     ``members`` are those that no other takes as an input, in that order: their answers are combined.
-    ``is_graph`` says whether any step was declared as one; if not, all work on all events.
+    Challengers are none.
+    ``is_graph`` says whether any step was declared as one, or as challenger; if not, all work on all events.
     """
 
     nodes: tuple[Node, ...]
@@ -49,8 +50,8 @@ def needs_of(steps: Mapping[str, Step]) -> dict[str, list[str]]:
     }
 
 
-def planned(steps: Mapping[str, Step]) -> Plan:
-    """Return the plan of *steps*, whose names are checked.
+def planned(steps: Mapping[str, Step], challengers: Collection[str] = ()) -> Plan:
+    """Return the plan of *steps*, whose names are checked; *challengers* are those of them that compete.
 
     Raises
     ------
@@ -58,10 +59,11 @@ def planned(steps: Mapping[str, Step]) -> Plan:
         If they wait for each other in a circle.
     """
     order = graph.ordered(needs_of(steps))
-    taken = {each.step for step in steps.values() for each in step.answers}
+    own = {name: step for name, step in steps.items() if name not in challengers}
+    taken = {each.step for step in own.values() for each in step.answers}
     nodes = tuple(_node(name, steps[name]) for name in order)
-    is_graph = any(not step.is_plain for step in steps.values())
-    return Plan(nodes, tuple(name for name in order if name not in taken), is_graph)
+    is_graph = bool(challengers) or any(not step.is_plain for step in steps.values())
+    return Plan(nodes, tuple(name for name in order if name in own and name not in taken), is_graph)
 
 
 def _asked_of(step: Step) -> Sequence[str]:

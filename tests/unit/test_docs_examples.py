@@ -18,6 +18,7 @@ from headrace.tasks.conditions import parse
 from headrace.testing import Harness
 from tests.pages import (
     BANDIT,
+    CANARY,
     CASCADE,
     CHAIN,
     DELAYED,
@@ -34,7 +35,7 @@ from tests.pages import (
 def examples() -> dict[str, str]:
     """Return the Python examples by the path their first line names."""
     found = {}
-    for page in ("README.md", WRITE, DELAYED, DRIFT, WINDOWS, BANDIT, CASCADE, CHAIN, STACKING):
+    for page in ("README.md", WRITE, DELAYED, DRIFT, WINDOWS, BANDIT, CASCADE, CHAIN, STACKING, CANARY):
         for block in blocks(page, "python"):
             first, _, _ = block.partition("\n")
             assert re.fullmatch(r"# (pipelines|tests)/\w+\.py", first), f"{page}: {first} names no file"
@@ -154,6 +155,12 @@ def answers(i: int) -> dict[str, Any]:
     }
 
 
+def transfers(i: int) -> dict[str, Any]:
+    """Return a transfer: neither small nor large ones are fraud, which no straight line tells apart."""
+    amount = i * 37 % 101 * 10.0
+    return {"account": f"a{i % 40}", "amount": amount, "hour": i % 24, "is_fraud": 300.0 < amount < 700.0}
+
+
 EVENTS: dict[str, Callable[[int], dict[str, Any]]] = {
     "pipelines/fraud.py": payments,
     "pipelines/houses.py": houses,
@@ -172,6 +179,7 @@ EVENTS: dict[str, Callable[[int], dict[str, Any]]] = {
     "pipelines/watch.py": answers,
     "pipelines/review.py": answers,
     "pipelines/harvest.py": plots,
+    "pipelines/transfers.py": transfers,
 }
 N_EVENTS = 600
 
@@ -301,6 +309,25 @@ def test_example_bandit_learns_what_its_choice_earned(project: Path) -> None:
     assert harness.metrics[-1]["policy"]["logged"] == sum(rewards) / N_EVENTS
 
 
+def test_example_challenger_goes_by_the_canary_to_the_top(project: Path) -> None:
+    harness = fed("pipelines/transfers.py")
+    (shown,) = map(msgspec.json.decode, blocks(CANARY, "json"))
+    numbers = ("losses", "e_value")  # rounded on the page
+
+    assert [(event["action"], event["share"]) for event in harness.contest] == [
+        ("canary_started", 0.05),
+        ("canary_grown", 0.2),
+        ("canary_grown", 0.5),
+        ("canary_grown", 1.0),
+        ("promoted", 1.0),
+    ]
+    first = harness.contest[0]
+    assert {**first, **dict.fromkeys(numbers)} == {**shown, **dict.fromkeys(numbers)}
+    assert first["losses"] == pytest.approx(shown["losses"], rel=1e-3)
+    assert first["e_value"] == pytest.approx(shown["e_value"], rel=1e-3)
+    assert harness.predictions[-1]["by"] == "bayes"
+
+
 def test_example_regression_learns(project: Path) -> None:
     last = fed("pipelines/houses.py").predictions[-50:]
 
@@ -344,6 +371,13 @@ def test_readme_pipeline_is_short_and_shown_by_the_command(project: Path) -> Non
     assert len([line for line in block.splitlines() if line.strip()]) <= 25
     assert result.exit_code == 0, result.output
     assert "fraud.predictions" in result.output
+
+
+def test_show_tells_challengers_from_models(project: Path) -> None:
+    result = CliRunner().invoke(cli, ["show", "pipelines.transfers", "--json"])
+
+    models = msgspec.json.decode(result.output)["models"]
+    assert {name: model["is_challenger"] for name, model in models.items()} == {"model": False, "bayes": True}
 
 
 def test_readme_answer_is_what_the_pipeline_says(project: Path) -> None:

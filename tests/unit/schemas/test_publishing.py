@@ -13,6 +13,7 @@ import headrace as hr
 from headrace.testing import Harness
 from schemas import (
     ALERT_TYPE,
+    CONTEST_TYPE,
     DEAD_LETTER_TYPE,
     DRIFT_TYPE,
     LABEL_STATUS_TYPE,
@@ -32,6 +33,7 @@ TYPES = (
     QUESTION_TYPE,
     REMARK_TYPE,
     DRIFT_TYPE,
+    CONTEST_TYPE,
 )
 
 
