@@ -44,13 +44,13 @@ class Lineup(NamedTuple):
         return tuple(name for name, task in self.tasks.items() if task == self.task)
 
 
-def lineup(models: Models, drift: Drifts | None, fields: Collection[str] | None) -> Lineup:
+def lineup(models: Models, drift: Drifts | None, fields: Mapping[str, Collection[type]] | None) -> Lineup:
     """Return what *models* declare, with the guards of *drift*.
 
     Parameters
     ----------
     fields
-        Names of the features that events can have, ``None`` if any can come.
+        Features that events can have, with their types, ``None`` if any can come.
 
     Raises
     ------
