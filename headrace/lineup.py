@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Mapping
 from typing import NamedTuple, TypeAlias
 
 from river import base
@@ -14,7 +14,7 @@ from headrace.feedback.bandit import Bandit
 from headrace.models import checks
 from headrace.models.checks import ModelFactory
 from headrace.models.verbs import Task
-from headrace.steps.checks import checked_plan, checked_steps
+from headrace.steps.checks import Types, checked_plan, checked_steps
 from headrace.steps.declaration import Step
 from headrace.steps.plan import Plan
 
@@ -48,15 +48,13 @@ class Lineup(NamedTuple):
         return tuple(name for name, task in self.tasks.items() if task == self.task)
 
 
-def lineup(
-    models: Models, challengers: object, drift: Drifts | None, fields: Collection[str] | None
-) -> Lineup:
+def lineup(models: Models, challengers: object, drift: Drifts | None, fields: Types | None) -> Lineup:
     """Return what *models* and *challengers* declare, with the guards of *drift*.
 
     Parameters
     ----------
     fields
-        Names of the features that events can have, ``None`` if any can come.
+        Features that events can have, with their types, ``None`` if any can come.
 
     Raises
     ------
