@@ -142,6 +142,24 @@ def test_after_a_restore_it_goes_on_to_the_bit(kind: str, options: dict[str, Any
     assert other.digest() == harness.digest()
 
 
+def test_weights_roll_back_with_the_models_that_they_belong_to() -> None:
+    harness = Harness(pipeline(combine=Weighted()))
+    labelled(harness, 0, 60)
+    before, weights = harness.snapshot(), _combiner(harness).weights()
+    labelled(harness, 60, 120)
+    assert _combiner(harness).weights() != weights
+
+    harness.fold.adopt_models([harness.opened(before)])
+
+    assert _combiner(harness).weights() == weights
+    harness.send(reading(120))  # who answers weighs with them
+    assert said(harness.predictions[-1])[0] is not None
+    restored = Harness(pipeline(combine=Weighted()))
+    restored.restore(before)
+    restored.send(reading(120))
+    assert said(restored.predictions[-1]) == said(harness.predictions[-1])
+
+
 def test_each_key_learns_how_to_combine_for_itself() -> None:
     harness = Harness(pipeline(combine=Weighted(), scope="key"))
     labelled(harness, 0, 90)

@@ -100,6 +100,19 @@ def test_without_any_answer_there_is_none_and_nothing_is_learned(kind: str) -> N
     assert digest(combiner) == before
 
 
+@pytest.mark.parametrize("kind", ["hedge", "ewa of numbers", "decay", "best by place"])
+def test_what_stood_in_for_a_member_says_nothing_of_what_it_is_worth(kind: str) -> None:
+    combiner, task = fresh(kind)
+    twin, _ = fresh(kind)
+    for event in stream(task, 50, missing=0.0):
+        stood_in = Answer(event.said["good"].prediction, by="backup")
+        combiner.learn({**event.said, "bad": stood_in}, event.x, event.y)
+        twin.learn({name: a for name, a in event.said.items() if name != "bad"}, event.x, event.y)
+
+    assert combiner.weights() == twin.weights()
+    assert digest(combiner) == digest(twin)
+
+
 @every_kind
 def test_answers_of_whom_it_does_not_know_are_left_out(kind: str) -> None:
     combiner, task = fresh(kind)
