@@ -72,7 +72,7 @@ class Referee:
         Parameters
         ----------
         combined
-            The declared models' answer. That of several is put among *answers*, for the label to come.
+            What the declared models come to; that of several is put among *answers*, for the label to come.
         answers
             What each has said.
         who
@@ -80,13 +80,11 @@ class Referee:
         """
         if self._only is None:
             answers[COMBINED] = combined
-        elif combined.by is None and combined.prediction is not None:
-            combined.by = self._only
-        name = self.contest.answerer(who if isinstance(who, bytes) else str(who).encode())
-        answer = None if name is None else answers[name]
-        if answer is None or answer.prediction is None:
-            return combined
-        return Answer(answer.prediction, answer.probability, answer.score, by=name)
+        champion = self.contest.answerer(who if isinstance(who, bytes) else str(who).encode())
+        for name in (champion, self._only):
+            if name is not None and (answer := answers[name]).prediction is not None:
+                return Answer(answer.prediction, answer.probability, answer.score, by=answer.by or name)
+        return combined
 
     def score(self, y: Label | None, answers: Mapping[str, Answer] | None) -> None:
         """Take in the label *y* of an event with the *answers* of then; nothing without one."""
