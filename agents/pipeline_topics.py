@@ -53,7 +53,7 @@ def fact_specs(pipeline: Pipeline) -> Iterator[topics.TopicSpec]:
         LABELS_STATUS: pipeline.labels is not None,
         FEEDBACK_STATUS: pipeline.feedback is not None,
         METRICS: pipeline.plan is not None or pipeline.feedback is not None,
-        ALERTS: pipeline.plan is not None,
+        ALERTS: pipeline.plan is not None or bool(pipeline.watched),
         QUESTIONS: pipeline.ask is not None,
         DRIFT: pipeline.drift is not None,
         CONTEST: pipeline.rivalry is not None,

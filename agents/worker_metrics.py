@@ -10,6 +10,7 @@ from faust.types import TP
 
 from headrace import metrics
 from headrace.alerts.signals import DRIFT_ALARMS, LABEL_DELAY, LABELS_MISSING
+from headrace.circuits import VALUES, Circuits
 from headrace.event_time import EventClock
 from headrace.feedback_loop import FeedbackLoop, rewards
 from headrace.fold import Counts, Fold, Record
@@ -92,6 +93,17 @@ class WorkerMetrics:
             self._scores(fold.judge, partition)
         if fold.referee is not None:
             self._contest(fold.referee.contest, partition)
+        if fold.circuits is not None:
+            self._circuits(fold.circuits, partition)
+
+    def _circuits(self, circuits: Circuits, partition: str) -> None:
+        for step, ward in circuits.wards.items():
+            names = self._pipeline, partition, step
+            metrics.circuit_state.labels(*names).set(VALUES[ward.circuit.state])
+            metrics.circuit_openings.labels(*names).set(ward.circuit.n_opened)
+            metrics.models_healed.labels(*names).set(ward.n_healed)
+            for by, n in ward.n_stand_in.items():
+                metrics.stand_in_answers.labels(*names, by).set(n)
 
     def _event_time(self, clock: EventClock, partition: str) -> None:
         if clock.n:

@@ -25,7 +25,9 @@ if TYPE_CHECKING:
     from headrace.models.combining.weighted import Weighted
     from headrace.pipeline import Pipeline, Topic
     from headrace.scores.declaration import Metrics
+    from headrace.steps.backup import Constant, LastGood
     from headrace.steps.declaration import Step
+    from headrace.tasks.breaker import Breaker
     from headrace.tasks.promotion import Canary, Promotion
     from schemas.events import Event, Limits
 
@@ -36,7 +38,9 @@ __all__ = [
     "AskFor",
     "Bandit",
     "Best",
+    "Breaker",
     "Canary",
+    "Constant",
     "DeclarationError",
     "Drift",
     "EpsilonGreedy",
@@ -47,6 +51,7 @@ __all__ = [
     "HeadraceError",
     "Labels",
     "Last",
+    "LastGood",
     "Limits",
     "LinUCB",
     "Lookup",
@@ -99,6 +104,9 @@ _HOME = {
     "Pipeline": "headrace.pipeline",
     "Promotion": "headrace.tasks.promotion",
     "Canary": "headrace.tasks.promotion",
+    "Breaker": "headrace.tasks.breaker",
+    "Constant": "headrace.steps.backup",
+    "LastGood": "headrace.steps.backup",
     "Step": "headrace.steps.declaration",
     "Topic": "headrace.pipeline",
     "predictions_of": "headrace.chaining",

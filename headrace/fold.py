@@ -11,6 +11,7 @@ from typing import Any
 import msgspec
 
 from headrace import failpoints, fold_faults
+from headrace.circuits import Circuits
 from headrace.dead_letters import dead_letter
 from headrace.event_time import EventClock
 from headrace.feedback_loop import FeedbackLoop
@@ -197,6 +198,11 @@ class Fold:
     def referee(self) -> Referee | None:
         """Who compares champion and challengers, where there are some."""
         return self._memory.referee
+
+    @property
+    def circuits(self) -> Circuits | None:
+        """The models under watch, where some have a breaker."""
+        return self._memory.circuits
 
     @property
     def judge(self) -> Judge | None:

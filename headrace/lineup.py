@@ -14,6 +14,7 @@ from headrace.feedback.bandit import Bandit
 from headrace.models import checks
 from headrace.models.checks import ModelFactory
 from headrace.models.verbs import Task
+from headrace.steps.backup_checks import check_backups, models_beside
 from headrace.steps.checks import Types, checked_plan, checked_steps
 from headrace.steps.declaration import Step
 from headrace.steps.plan import Plan
@@ -27,6 +28,7 @@ class Lineup(NamedTuple):
 
     ``declared`` holds the steps as they were declared, ``steps`` the order in which they work; ``tasks`` says
     what each is for, and ``task`` what their combined answer is for. ``challengers`` compete with that.
+    What learns beside a step is among the models, and no step.
     """
 
     factories: dict[str, ModelFactory]
@@ -45,16 +47,20 @@ class Lineup(NamedTuple):
     @property
     def rivals(self) -> tuple[str, ...]:
         """Names of the models for the common task: their answers can be scored against one label."""
-        return tuple(name for name, task in self.tasks.items() if task == self.task)
+        return tuple(name for name in self.declared if self.tasks[name] == self.task)
 
 
-def lineup(models: Models, challengers: object, drift: Drifts | None, fields: Types | None) -> Lineup:
+def lineup(
+    models: Models, challengers: object, drift: Drifts | None, fields: Types | None, *, scope: str
+) -> Lineup:
     """Return what *models* and *challengers* declare, with the guards of *drift*.
 
     Parameters
     ----------
     fields
         Features that events can have, with their types, ``None`` if any can come.
+    scope
+        Of the pipeline.
 
     Raises
     ------
@@ -64,10 +70,11 @@ def lineup(models: Models, challengers: object, drift: Drifts | None, fields: Ty
     own = checked_steps(models)
     rivals = checked_challengers(challengers, own)
     steps = own | rivals
-    factories = {name: step.model for name, step in steps.items()}
+    factories = {name: step.model for name, step in steps.items()} | models_beside(steps)
     try:
         samples = checks.sample_models(factories)
         tasks = checks.tasks_of(samples)
+        check_backups(steps, samples, tasks, scope)
         plan = checked_plan(steps, samples, tasks, fields, rivals)
     except DeclarationError as error:
         if not error.argument.startswith(tuple(f"models[{name!r}]" for name in rivals)):

@@ -5,7 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from river import base
+
 from headrace import fold_faults
+from headrace.circuits import Bench, Circuits, circuits_of
 from headrace.combination import as_member
 from headrace.drift import Guard, guards_of, watch_of
 from headrace.errors import SnapshotError
@@ -57,9 +60,9 @@ class Memory:
         Who answers and learns.
     keyed
         The models of each key, with ``scope="key"``.
-    reader, merged, truth, referee
+    reader, merged, truth, referee, circuits
         Event time and features, what was folded of the sources, events that wait for their label, champion
-        and challengers: each where the pipeline needs it.
+        and challengers, models under watch: each where the pipeline needs it.
     """
 
     def __init__(
@@ -76,13 +79,13 @@ class Memory:
         self.models = fold_faults.seeded_as_asked(pipeline.fresh_models())
         self._guards = _guards_in(self.models)
         self._bindings = {
-            node.name: binding_of(self.models[node.name], pipeline.tasks[node.name], partition)
-            for node in pipeline.steps.nodes
+            name: binding_of(self.models[name], pipeline.tasks[name], partition)
+            for name in dict.fromkeys([*(node.name for node in pipeline.steps.nodes), *pipeline.models])
         }
         supervised = {name for name in pipeline.models if needs_label(self.models[name])}
         place = pipeline.name, pipeline.label, topic, partition
         self.referee = _referee(pipeline, place)
-        self.team = Team(pipeline.steps, pipeline.combine, supervised, witness, self.referee)
+        self.team, self.circuits = self._new_team(supervised, topic, partition)
         self.team.select(self._bound(self.models))
         self.keyed = self._new_keyed() if pipeline.scope == "key" else None
         self.reader = pipeline.reader()
@@ -102,6 +105,7 @@ class Memory:
                 "asker": truth.asker,
                 "drift": truth.sentinel,
                 "contest": self.referee,
+                "circuits": self.circuits,
             }
             if truth.loop is not None:
                 parts["feedback"] = truth.loop
@@ -199,6 +203,8 @@ class Memory:
         self.team.select(members)
         self.models = state.models
         self._guards = _guards_in(self.models)
+        if self.circuits is not None and not goes_on:
+            self.circuits.adopt(self.models)
         return state.step
 
     def _take_over_keyed(
@@ -240,6 +246,22 @@ class Memory:
         combiner = models.get(COMBINE)
         return [*members, (COMBINE, as_member(combiner))] if isinstance(combiner, Combiner) else members
 
+    def _new_team(self, supervised: set[str], topic: str, partition: int) -> tuple[Team, Circuits | None]:
+        pipeline = self._pipeline
+        team = Team(pipeline.steps, pipeline.combine, supervised, self._witness, self.referee)
+        bench = Bench(self.models, self._bindings, self._allowed, self._install)
+        circuits = circuits_of(pipeline, bench, topic, partition)
+        team.watch({} if circuits is None else circuits.wards, pipeline.fallback)
+        return team, circuits
+
+    def _install(self, name: str, model: base.Estimator) -> None:
+        """Let a healed model take the place of the one that was poisoned."""
+        for guard in guards_of(model):
+            guard.take_alarms()  # they were raised when it learned for the first time
+        self.models = self.models | {name: model}
+        self._guards = _guards_in(self.models)
+        self.team.select(self._bound(self.models))
+
     def _new_loop(self, place: tuple[str, str, str, int]) -> FeedbackLoop | None:
         pipeline, reading = self._pipeline, self._pipeline.remark_reader()
         if pipeline.feedback is None or pipeline.feedback_waits is None or reading is None:
@@ -258,7 +280,7 @@ class Memory:
             only = next(iter(pipeline.models)) if len(pipeline.models) == 1 else None
             watch = watch_of(pipeline.drift, pipeline.models)
             sentinel = Sentinel(watch, lambda: self._guards, only, place)
-        observers = Observers(judge, asker, sentinel, self._new_loop(place), self.referee)
+        observers = Observers(judge, asker, sentinel, self._new_loop(place), self.referee, self.circuits)
         if observers == _NOBODY and self.waiting is None:
             return None
         clock, reader = None if self.reader is None else self.reader.clock, pipeline.label_reader()
@@ -266,7 +288,7 @@ class Memory:
         return Truth(late, observers, self.team, clock, place)
 
 
-_NOBODY = Observers(None, None, None, None, None)
+_NOBODY = Observers(None, None, None, None, None, None)
 
 
 def _referee(pipeline: Pipeline, place: tuple[str, str, str, int]) -> Referee | None:

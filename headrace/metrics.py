@@ -283,6 +283,32 @@ drift_alarms = Gauge(
     ["pipeline", "partition"],
     registry=registry,
 )
+circuit_state = Gauge(
+    "headrace_circuit_state",
+    "Whether a step's model answers: 0 closed, it does; 1 half open, it is tried; 2 open, it rests; with a "
+    "breaker only.",
+    ["pipeline", "partition", "step"],
+    registry=registry,
+)
+circuit_openings = Gauge(
+    "headrace_circuit_openings",
+    "How often the circuit of a step's model opened, since the log began; with a breaker only.",
+    ["pipeline", "partition", "step"],
+    registry=registry,
+)
+models_healed = Gauge(
+    "headrace_models_healed",
+    "How often a step's model was restored without what poisoned it, since the log began; with a breaker "
+    "only.",
+    ["pipeline", "partition", "step"],
+    registry=registry,
+)
+stand_in_answers = Gauge(
+    "headrace_stand_in_answers",
+    "Answers that another gave in the place of a step's model, since the log began, by who gave them.",
+    ["pipeline", "partition", "step", "by"],
+    registry=registry,
+)
 model_step = Gauge(
     "headrace_model_step_events",
     "Events learned, by partition.",

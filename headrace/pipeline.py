@@ -33,6 +33,8 @@ from headrace.models.combining.combiner import COMBINE, Learning
 from headrace.options import MAX_KEYS, Scope
 from headrace.reader import Reader
 from headrace.scores.declaration import Declared, Metrics
+from headrace.steps.backup import Constant, constant_answer
+from headrace.steps.declaration import Step
 from headrace.tasks.promotion import Canary, Promotion
 from headrace.topic import (
     Topic,
@@ -45,6 +47,7 @@ from headrace.topic import (
 )
 from schemas import EventDecoder, Limits
 from schemas.remarks import RemarkDecoder
+from schemas.results import Label
 
 __all__ = ["ModelFactory", "Pipeline", "Scope", "Topic"]
 
@@ -78,6 +81,8 @@ class Pipeline:
         How several answers become one: `Vote`, `Mean`, `Median`, `TrimmedMean`, `First`, `Last`; or learned,
         `Weighted`, `Best`, `Stack`, `Ranks`. Default: soft vote for classifiers, mean for regressors and
         detectors, first for clusterers. Steps that others take as input do not count.
+    fallback
+        The answer where no model has one: a label, a number, the score of a detector. It is marked so.
     features
         Names of the fields that reach the models. Default: all but id, target and time.
     transform
@@ -131,6 +136,7 @@ class Pipeline:
         feedback: Feedback | None = None,
         key: str | None = None,
         combine: Combine | Learning | None = None,
+        fallback: Label | Constant | None = None,
         features: Sequence[str] | None = None,
         transform: Callable[[], base.Transformer] | None = None,
         lookups: Sequence[Lookup] = (),
@@ -163,9 +169,10 @@ class Pipeline:
         others = {"target": target, "labels": labels, "combine": combine, "ask": ask, "drift": drift}
         check_bandit(models, feedback, **others, metrics=metrics, alerts=alerts)
         self.drift = options.checked_drift(drift, scope)
-        taken = lineup(models, challengers, self.drift, feature_types(self))
+        taken = lineup(models, challengers, self.drift, feature_types(self), scope=scope)
         self.models, self.tasks, self.task = taken.factories, taken.tasks, taken.task
         self.declared, self.steps, self.rivals = taken.declared, taken.steps, taken.rivals
+        self.fallback = None if fallback is None else constant_answer("fallback", fallback, self.task)
         self.rivalry = checked_rivalry(taken.challengers, promotion, canary, task=self.task, scope=scope)
         kinds = set() if target is None else label_types(source, target)
         check_features(self, taken.samples)
@@ -184,6 +191,11 @@ class Pipeline:
     def label(self) -> str:
         """Name and version as results carry them: ``fraud@1``."""
         return f"{self.name}@{self.version}"
+
+    @property
+    def watched(self) -> dict[str, Step]:
+        """The steps that have a breaker."""
+        return {name: step for name, step in self.declared.items() if step.breaker is not None}
 
     @property
     def log_sources(self) -> list[LogSource]:

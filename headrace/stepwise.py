@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Mapping
+from functools import partial
 from typing import Any, TypeAlias
 
 from headrace.feedback.weights import weighted
+from headrace.healing.lessons import Lesson
+from headrace.healing.stand_ins import STAND_IN
+from headrace.healing.ward import Fault, Given, Ward
 from headrace.keyed.entry import Members
 from headrace.models.verbs import Verbs
 from headrace.record import Counts
@@ -18,6 +22,8 @@ Givens: TypeAlias = list[dict[Any, Any] | None]
 
 SKIPPED, FAILED, OK = "skipped", "failed", "ok"
 """Of a step on an event."""
+
+_SAID = (OK, STAND_IN)
 
 
 class Stepwise:
@@ -35,21 +41,37 @@ class Stepwise:
     Attributes
     ----------
     models
-        Names and verbs of the models of the next event, in the order of the plan.
+        Names and verbs of the models of the next event, in the order of the plan; then those that learn
+        beside one.
+    wards
+        Those who ask and teach models under watch, by name of the step.
     """
 
     def __init__(self, plan: Plan, supervised: Collection[str], witness: Witness | None = None) -> None:
-        self.models: Members = []
+        self._models: Members = []
+        self._by_name: dict[str, Verbs] = {}
         self._nodes = plan.nodes
         self._members = plan.members
         self._supervised = supervised
+        self.wards: Mapping[str, Ward] = {}
         self._witness = witness
+
+    @property
+    def models(self) -> Members:
+        """The models of the next event."""
+        return self._models
+
+    @models.setter
+    def models(self, members: Members) -> None:
+        self._models = members
+        if self.wards:
+            self._by_name = dict(members)
 
     def ask(self, x: dict[Any, Any], y: Any, counts: Counts) -> tuple[dict[str, Answer], Givens]:
         """Return what each step says of *x*, in the order in which they ran, and what its model was given."""
         answers: dict[str, Answer] = {}
         givens: Givens = []
-        for node, (name, verbs) in zip(self._nodes, self.models, strict=True):
+        for node, (name, verbs) in zip(self._nodes, self.models, strict=False):
             givens.append(None)
             if node.holds is not None and (skipped := _barred(node, x, answers, counts)) is not None:
                 answers[name] = skipped
@@ -59,6 +81,10 @@ class Stepwise:
                 answers[name] = Answer(status=SKIPPED, why="none of its inputs is there")
                 continue
             givens[-1] = given
+            if name in self.wards:
+                event = Given(given, y, self._by_name, answers)
+                answers[name] = self.wards[name].ask(event, _telling(counts))
+                continue
             try:
                 answers[name] = answer = verbs.answer(given, y)
                 answer.status = OK
@@ -68,13 +94,17 @@ class Stepwise:
 
     def said(self, answers: dict[str, Answer]) -> dict[str, Answer]:
         """Return the answers that are combined."""
-        return {name: found for name in self._members if (found := answers[name]).status == OK}
+        return {name: found for name in self._members if (found := answers[name]).status in _SAID}
 
     def teach(self, givens: Givens, y: Any, answers: dict[str, Answer], counts: Counts) -> None:
         """Let each step that worked learn that *y* is right; without a label, those that need none."""
         supervised = self._supervised
-        for (name, verbs), given in zip(self.models, givens, strict=True):
+        for (name, verbs), given in zip(self.models, givens, strict=False):
             if given is None or (y is None and name in supervised):
+                continue
+            if name in self.wards:
+                fault = self._taught(name, Given(given, y, self._by_name, answers), 1.0, counts)
+                answers[name].error = answers[name].error or fault
                 continue
             try:
                 verbs.learn(given, y)
@@ -88,16 +118,27 @@ class Stepwise:
 
         *answers* are those that were given, and *weight* says how much the label counts.
         """
-        for node, (name, verbs) in zip(self._nodes, self.models, strict=True):
+        for node, (name, verbs) in zip(self._nodes, self.models, strict=False):
             if name not in self._supervised or answers[name].status == SKIPPED:
                 continue
             given = x if node.given is None else node.given(x, answers)
             if given is None:
                 continue
+            if name in self.wards:
+                self._taught(name, Given(given, y, self._by_name, answers), weight, counts)
+                continue
             try:
                 self._weighing(name, verbs, weight)(given, y)
             except Exception as error:  # noqa: BLE001 - as above
                 reported(name, "learn", error, counts)
+
+    def _taught(self, name: str, event: Given, weight: float, counts: Counts) -> str | None:
+        """Teach a model under watch; return its fault."""
+
+        def teach(name: str, verbs: Verbs, lesson: Lesson) -> None:
+            self._weighing(name, verbs, lesson.weight)(lesson.x, lesson.y)
+
+        return self.wards[name].teach(event, weight, teach, _telling(counts))
 
     def _weighing(self, name: str, verbs: Verbs, weight: float) -> Callable[[dict[Any, Any], Any], None]:
         """Return how a model learns something that counts *weight*."""
@@ -106,6 +147,10 @@ class Stepwise:
         learn = weighted(verbs.model, verbs.learn)
         noted = learn if self._witness is None else self._witness.noting(name, learn)
         return lambda given, y: noted(given, y, weight)
+
+
+def _telling(counts: Counts) -> Fault:
+    return partial(reported, counts=counts)
 
 
 def _barred(node: Node, x: dict[Any, Any], answers: dict[str, Answer], counts: Counts) -> Answer | None:

@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Mapping
 from math import isfinite
 from typing import Any, TypeAlias
 
 from headrace.combination import Combination
 from headrace.feedback.bandit import BanditModel
 from headrace.feedback.weights import weighted
+from headrace.healing.ward import Ward
 from headrace.keyed.entry import Members
 from headrace.labels.outcomes import EventId
 from headrace.models import labels
 from headrace.models.combining.checks import Combination as Declared
 from headrace.record import Counts
 from headrace.referee import Referee
+from headrace.steps.backup import FALLBACK
 from headrace.steps.plan import Plan
 from headrace.stepwise import Stepwise, reported
 from headrace.witness import Witness
@@ -72,6 +74,14 @@ class Team:
         self._members: Members = []
         self._witness = witness
         self._referee = referee
+        self._fallback: Answer | None = None
+
+    def watch(self, wards: Mapping[str, Ward], fallback: Answer | None) -> None:
+        """From the next selection on, let models be asked and taught by their *wards*.
+
+        Where no model has an answer, *fallback* is it.
+        """
+        self._stepwise.wards, self._fallback = wards, fallback
 
     def select(self, members: Members) -> None:
         """Let the next event be for *members*."""
@@ -81,6 +91,8 @@ class Team:
         self.work: Work = self._by_steps if self.is_stepwise else self._several
         if len(members) == 1 and not self.is_stepwise and not self.combination.learns:
             self.work = self._one
+        if self._fallback is not None:
+            self.work = _never_silent(self.work, self._fallback)
 
     def learn(
         self,
@@ -220,6 +232,20 @@ class Team:
             return _publishable(final)
         except Exception as error:  # noqa: BLE001 - as above
             return Answer(error=reported("combine", "predict", error, counts))
+
+
+def _never_silent(work: Work, fallback: Answer) -> Work:
+    """Return *work*, with *fallback* as the answer where there is none."""
+
+    def worked(
+        x: dict[Any, Any], y: Any, counts: Counts, who: EventId | bytes
+    ) -> tuple[Answer, dict[str, Answer] | None]:
+        final, answers = work(x, y, counts, who)
+        if final.prediction is None and final.score is None:
+            final = Answer(fallback.prediction, score=fallback.score, error=final.error, by=FALLBACK)
+        return final, answers
+
+    return worked
 
 
 def _publishable(answer: Answer) -> Answer:

@@ -7,6 +7,7 @@ from typing import Any, NamedTuple
 
 import msgspec
 
+from headrace.circuits import Circuits
 from headrace.event_time import EventClock
 from headrace.feedback.asking import Asker
 from headrace.feedback_loop import FEEDBACK_STATUS, FeedbackLoop
@@ -31,13 +32,14 @@ _encode = msgspec.json.Encoder().encode
 
 
 class Observers(NamedTuple):
-    """Who looks at each answer: for scores, for events worth a label, for drift, feedback, challengers."""
+    """Who looks at each answer: for scores, labels, drift, feedback, challengers, models that fail."""
 
     judge: Judge | None
     asker: Asker | None
     sentinel: Sentinel | None
     loop: FeedbackLoop | None
     referee: Referee | None
+    circuits: Circuits | None
 
 
 class Truth:
@@ -76,7 +78,7 @@ class Truth:
         self._reader: LabelReader | None
         self.waiting, self._reader = late or (None, None)
         self.tell: Tell | None = None
-        self.judge, self.asker, self.sentinel, self.loop, self._referee = observers
+        self.judge, self.asker, self.sentinel, self.loop, self._referee, self._circuits = observers
         self._team = team
         self._clock = clock
         self._place = place
@@ -98,6 +100,8 @@ class Truth:
         time_s = record.timestamp / 1000.0 if clock is None else clock.event_s
         if self.judge is not None:
             self._publish(self.judge.answered(y, models, final, x, offset, time_s), record)
+        if self._circuits is not None:
+            self._publish(self._circuits.facts(offset, time_s), record)
         if self._referee is not None:
             self._referee.score(y, models)
             self._publish(self._referee.facts(offset), record)
@@ -174,6 +178,7 @@ class Truth:
     def _hear(self, facts: Iterable[Fact], record: Record) -> None:
         """Publish what feedback teaches and brings about, alarms of drift too: no snapshot holds them."""
         self._publish(facts, record)
+        self._tell_circuits(record)
         if self.sentinel is not None:
             self._alarm(self.sentinel, record)
 
@@ -189,6 +194,7 @@ class Truth:
                 self._referee.score(outcome.label, waiter.answers)
                 self._publish(self._referee.facts(record.offset), record)
             self._team.learn(waiter.x, outcome.label, counts, answers=waiter.answers)
+            self._tell_circuits(record)
             if self.sentinel is not None:
                 self.sentinel.see_label(outcome.label)
                 self._alarm(self.sentinel, record)
@@ -196,6 +202,12 @@ class Truth:
             status = status_of(outcome, self._place)
             key = record.key if waiter is None else waiter.key
             self.tell(LABELS_STATUS, status.id, key, _encode(status), record)
+
+    def _tell_circuits(self, record: Record) -> None:
+        """Publish what a lesson did to a circuit."""
+        if self._circuits is not None:
+            time_s = record.timestamp / 1000.0 if self._clock is None else self._clock.event_s
+            self._publish(self._circuits.facts(record.offset, time_s), record)
 
     def _alarm(self, sentinel: Sentinel, record: Record) -> None:
         if facts := sentinel.facts(record.offset, self._team.step):

@@ -16,6 +16,9 @@ class AlertEvent(msgspec.Struct, frozen=True, omit_defaults=True, gc=False):
     compared with, for a rule about its own past computed from that. ``since_offset`` is where it began,
     ``n`` counts the events until now, ``time_s`` is event time in seconds since 1970. ``happened`` is a
     sentence with the numbers, ``todo`` a sentence that says what to do.
+
+    The rule ``CircuitOpen`` is about the circuit of ``model``, whose state is ``circuit``: it fires while
+    that is open or half open, and says so again whenever the state changes.
     """
 
     id: str
@@ -34,3 +37,4 @@ class AlertEvent(msgspec.Struct, frozen=True, omit_defaults=True, gc=False):
     model: str | None = None
     segment: str | None = None
     time_s: float | None = None
+    circuit: Literal["open", "half_open", "closed"] | None = None

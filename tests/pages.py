@@ -17,6 +17,7 @@ STACKING = "docs/howto/stacking.md"
 CANARY = "docs/howto/canary.md"
 DELAYED = "docs/howto/delayed-labels.md"
 WINDOWS = "docs/howto/windows-and-lookups.md"
+BACKUPS = "docs/howto/backups.md"
 OPERATE = "docs/howto/operate.md"
 BLOCK = re.compile(r"^```(\w*)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 

@@ -8,6 +8,8 @@ from typing import Any, Literal, TypeAlias, get_args
 
 from headrace.errors import DeclarationError
 from headrace.models.checks import ModelFactory
+from headrace.steps.backup import Backup, checked_backup, checked_breaker, checked_deadline
+from headrace.tasks.breaker import Breaker
 from schemas.results import Answer
 
 When: TypeAlias = str | Callable[[Mapping[Any, Any], Mapping[str, Answer]], bool]
@@ -50,6 +52,15 @@ class Step:
         of the steps before that returns a bool and nothing else.
     after
         Names of steps that have to be done before, beside those that *inputs* and a text in *when* name.
+    backup
+        Who answers, the first that can, where the model cannot: factories of models that learn beside it,
+        names of other steps, `LastGood`, and at last a constant. What they say is marked ``stand_in``.
+    breaker
+        When the model is taken out, and how it comes back. Default: `Breaker()` where *backup* or
+        *deadline_ms* are given, else never.
+    deadline_ms
+        Milliseconds that an answer may take. Workers measure; a model that is too slow too often is taken
+        out by a decision in the log of decisions.
     is_plain
         Whether it stands for a bare factory; a pipeline of such steps only has no graph to tell of.
 
@@ -68,13 +79,16 @@ class Step:
 
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - a declaration: all but the model is keyword-only
         self,
         model: ModelFactory,
         *,
         inputs: Sequence[str] = (FEATURES,),
         when: When | None = None,
         after: Sequence[str] = (),
+        backup: Sequence[Backup] = (),
+        breaker: Breaker | None = None,
+        deadline_ms: float | None = None,
         is_plain: bool = False,
     ) -> None:
         self.model = model
@@ -94,6 +108,11 @@ class Step:
             )
         self.when = when
         self.after = _checked_names("after", after)
+        self.backup = checked_backup(backup)
+        self.deadline_s = checked_deadline(deadline_ms)
+        self.breaker = checked_breaker(breaker)
+        if self.breaker is None and (self.backup or self.deadline_s is not None):
+            self.breaker = Breaker()
 
     def __repr__(self) -> str:
         shown = [getattr(self.model, "__name__", type(self.model).__name__)]

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import Any, NamedTuple, TypeAlias
 
+from headrace.steps.backup import Earlier
 from headrace.steps.declaration import FEATURES, Input, Step
 from headrace.tasks import conditions, graph
 from schemas.results import Answer
@@ -45,7 +46,11 @@ class Plan(NamedTuple):
 def needs_of(steps: Mapping[str, Step]) -> dict[str, list[str]]:
     """Return which steps each of *steps* has to wait for."""
     return {
-        name: [*dict.fromkeys([*(each.step for each in step.answers), *_asked_of(step), *step.after])]
+        name: [
+            *dict.fromkeys(
+                [*(each.step for each in step.answers), *_asked_of(step), *step.after, *_stand_ins_of(step)]
+            )
+        ]
         for name, step in steps.items()
     }
 
@@ -68,6 +73,10 @@ def planned(steps: Mapping[str, Step], challengers: Collection[str] = ()) -> Pla
 
 def _asked_of(step: Step) -> Sequence[str]:
     return sorted(conditions.parse(step.when).steps) if isinstance(step.when, str) else ()
+
+
+def _stand_ins_of(step: Step) -> Sequence[str]:
+    return [one.step for one in step.backup if isinstance(one, Earlier)]
 
 
 def _node(name: str, step: Step) -> Node:

@@ -17,6 +17,7 @@ from headrace.loading import load_pipeline
 from headrace.tasks.conditions import parse
 from headrace.testing import Harness
 from tests.pages import (
+    BACKUPS,
     BANDIT,
     CANARY,
     CASCADE,
@@ -35,7 +36,19 @@ from tests.pages import (
 def examples() -> dict[str, str]:
     """Return the Python examples by the path their first line names."""
     found = {}
-    for page in ("README.md", WRITE, DELAYED, DRIFT, WINDOWS, BANDIT, CASCADE, CHAIN, STACKING, CANARY):
+    for page in (
+        "README.md",
+        WRITE,
+        DELAYED,
+        DRIFT,
+        WINDOWS,
+        BANDIT,
+        CASCADE,
+        CHAIN,
+        STACKING,
+        CANARY,
+        BACKUPS,
+    ):
         for block in blocks(page, "python"):
             first, _, _ = block.partition("\n")
             assert re.fullmatch(r"# (pipelines|tests)/\w+\.py", first), f"{page}: {first} names no file"
@@ -161,6 +174,11 @@ def transfers(i: int) -> dict[str, Any]:
     return {"account": f"a{i % 40}", "amount": amount, "hour": i % 24, "is_fraud": 300.0 < amount < 700.0}
 
 
+def deliveries(i: int) -> dict[str, Any]:
+    """Return a delivery that takes two minutes a kilometre."""
+    return {"distance_km": 5.0 + i % 20, "weight_kg": 1.0 + i % 3, "minutes": 10.0 + 2.0 * (i % 20)}
+
+
 EVENTS: dict[str, Callable[[int], dict[str, Any]]] = {
     "pipelines/fraud.py": payments,
     "pipelines/houses.py": houses,
@@ -173,6 +191,7 @@ EVENTS: dict[str, Callable[[int], dict[str, Any]]] = {
     "pipelines/chargebacks.py": card_payments,
     "pipelines/turning.py": turning,
     "pipelines/offers.py": visits,
+    "pipelines/deliveries.py": deliveries,
     "pipelines/takeover.py": logins,
     "pipelines/parcels.py": parcels,
     "pipelines/meters.py": meters,
@@ -350,6 +369,18 @@ def test_example_clustering_keeps_groups_apart(project: Path) -> None:
 
     assert all(type(p["prediction"]) is int for p in last)
     assert last[0]["prediction"] == last[3]["prediction"]
+
+
+def test_example_with_a_backup_survives_a_label_that_ruins_the_model(project: Path) -> None:
+    harness = fed("pipelines/deliveries.py")
+    harness.send({"id": "typo", **deliveries(0), "minutes": 9e11})
+    for i in range(300):
+        harness.send({"id": f"after-{i}", **deliveries(i)})
+
+    after = harness.predictions[N_EVENTS + 1 :]
+    assert max(abs(p["prediction"] - deliveries(i)["minutes"]) for i, p in enumerate(after)) < 40
+    assert [alert["circuit"] for alert in harness.alerts] == ["open", "half_open", "closed"]
+    assert "1 were left out" in harness.alerts[0]["happened"]
 
 
 @pytest.mark.parametrize("path", [path for path in examples() if path.startswith("tests/")])

@@ -1,0 +1,1 @@
+"""Models that fail and come back: checkpoints, learning again without the poison, and who stands in."""
