@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from math import isfinite, log
 from typing import Any, Protocol
 
+from headrace.models.combining.losses import brier
 from headrace.models.labels import text_of
 from schemas.results import Answer
 
@@ -41,9 +42,8 @@ class LabelLosses:
     Parameters
     ----------
     kind
-        ``"zero_one"``; ``"brier"``, half the squared distance of the probabilities from the truth (Brier
-        1950); or ``"log"``, the logarithm of the true label's probability, which is at least 0.001, divided
-        by that of 0.001. An answer without probabilities is certain of its label.
+        ``"zero_one"``; ``"brier"``; or ``"log"``, the logarithm of the true label's probability, which is at
+        least 0.001, divided by that of 0.001. An answer without probabilities is certain of its label.
     """
 
     def __init__(self, kind: str) -> None:
@@ -67,14 +67,7 @@ def _zero_one(answer: Answer, y: Any) -> float:
 
 
 def _brier(answer: Answer, y: Any) -> float:
-    if not answer.probability:
-        return _zero_one(answer, y)
-    truth = "true" if y is True else "false" if y is False else text_of(y)
-    of_truth = answer.probability.get(truth, 0.0)
-    squares = 1.0 - 2.0 * of_truth  # (1 - p)^2 is 1 - 2 p + p^2
-    for p in answer.probability.values():
-        squares += p * p
-    return min(max(0.5 * squares, 0.0), 1.0)
+    return brier(answer, text_of(y))
 
 
 def _log(answer: Answer, y: Any) -> float:
@@ -87,8 +80,9 @@ def _log(answer: Answer, y: Any) -> float:
 class NumberLosses:
     """Losses of regressors: errors as shares of the largest that counts, 8 times the median of those before.
 
-    The median is that of the best answer to each event, so that one model that goes astray does not make
-    all others look alike; exact answers are left out of it.
+    By those before only: what an event brings must not change how it is measured, or the bet on it would not
+    be fair. The median is that of the best answer to each event, so that one model that goes astray does not
+    make all others look alike; exact answers are left out of it.
 
     Parameters
     ----------

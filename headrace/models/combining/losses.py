@@ -58,7 +58,7 @@ class Losses:
             return {name: float(a.prediction != y) for name, a in said.items()}
         if self.name == "brier":
             truth = text_of(y)
-            return {name: _brier(a, truth) for name, a in said.items()}
+            return {name: brier(a, truth) for name, a in said.items()}
         errors = self._errors({name: float(a.prediction) for name, a in said.items()}, float(y))  # type: ignore[arg-type] # numbers, in regression
         power = 1 if self.name == "absolute" else 2
         return {name: min(1.0, error) ** power for name, error in errors.items()}
@@ -80,7 +80,11 @@ class Losses:
         return {name: error / (_USUAL * self.unit) if error else 0.0 for name, error in errors.items()}
 
 
-def _brier(answer: Answer, truth: str) -> float:
+def brier(answer: Answer, truth: str) -> float:
+    """Return half the squared distance of the probabilities from the *truth* (Brier 1950), 0 to 1.
+
+    A label without probabilities is certain.
+    """
     shares = answer.probability or {text_of(answer.prediction): 1.0}
     total = (1.0 - shares.get(truth, 0.0)) ** 2
     total += sum(share * share for label, share in shares.items() if label != truth)

@@ -53,6 +53,20 @@ class Knows(Says):
         return {x["a"] > 0: 0.9, x["a"] <= 0: 0.1}
 
 
+class Bold(Says):
+    """Says yes where that is a fifth likely."""
+
+    def __init__(self) -> None:
+        super().__init__(label=True)
+
+    def predict_proba_one(self, x: dict[Any, Any], **kwargs: Any) -> dict[Any, float]:
+        p = 0.4 if x["a"] > 0 else 0.1
+        return {True: p, False: 1.0 - p}
+
+    def predict_one(self, x: dict[Any, Any], **kwargs: Any) -> Any:
+        return self.predict_proba_one(x)[True] > 0.2
+
+
 def no() -> Any:
     return Says(label=False)
 
@@ -115,6 +129,15 @@ def test_a_challenger_changes_no_answer_before_it_has_won() -> None:
         assert (result["prediction"], result["probability"]) == (plain["prediction"], plain["probability"])
         assert result["by"] == "model"
         assert [*result["steps"]] == ["model", "new"]
+
+
+def test_a_model_that_decides_itself_goes_on_to_do_so() -> None:
+    harness = sent(declare(models=Bold), 50)
+
+    for result in harness.predictions:
+        own = result["steps"]["model"]
+        assert (result["prediction"], result["probability"]) == (own["prediction"], own["probability"])
+        assert result["prediction"] == (result["probability"]["true"] > 0.2)
 
 
 def test_from_the_next_event_on_the_champion_answers_and_the_old_one_learns_on() -> None:
