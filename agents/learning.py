@@ -110,6 +110,8 @@ class Learner:
     def process(self, records: Sequence[Any], outbox: Outbox | None) -> None:
         """Fold *records*; with no outbox, silently."""
         started = time.perf_counter()
+        if self.fold.circuits is not None:  # what is replayed was in time, or it was decided that it was not
+            self.fold.circuits.time(None if outbox is None else time.perf_counter)
         counts = self.fold.step_chunk(records) if outbox is None else self._publish(records, outbox)
         self._metrics.chunk(
             self.fold,

@@ -81,8 +81,8 @@ class Circuits:
         ward.open("slow", f"{value or 0:g} of its last answers took longer than {deadline}")
         return True
 
-    def time(self, clock: Callable[[], float]) -> None:
-        """Measure the answers of models with a deadline by *clock*; that is no part of the state."""
+    def time(self, clock: Callable[[], float] | None) -> None:
+        """Measure the answers of models with a deadline by *clock*, or not; that is no part of the state."""
         for ward in self.wards.values():
             ward.clock = clock
 
