@@ -115,7 +115,10 @@ class Past(NamedTuple):
         """
         begin = origin or self.origin(stop)
         turns = tuple(turn for turn in self.turns(begin.decision) if turn.at <= stop)
-        return Passage(self.partition, begin.offset, stop, blobs=begin.blobs, turns=turns, **more)
+        forgotten = tuple(self.timeline.forgotten())
+        return Passage(
+            self.partition, begin.offset, stop, blobs=begin.blobs, turns=turns, excluded=forgotten, **more
+        )
 
     def turns(self, after: int) -> tuple[Turn, ...]:
         """Return the decisions that come after the one at *after*, with the snapshots they refer to.
@@ -127,7 +130,7 @@ class Past(NamedTuple):
         """
         pins = {s.slot: s for s in self.snapshots}
         found = []
-        for act in self.timeline.after(after):
+        for act in filter(self.timeline.is_own, self.timeline.after(after)):
             decision = act.decision
             if decision.snapshot not in pins:
                 raise SnapshotError(

@@ -46,7 +46,7 @@ class Archive(NamedTuple):
         committed = await self._committed([tp.partition for tp in tps])
         found = []
         for tp in tps:
-            number, timeline = tp.partition, Timeline()
+            number, timeline = tp.partition, Timeline(self.pipeline.version)
             journal = [] if self.journal is None else await self.journal.read(number, 0)
             timeline.read(journal)
             stored = [] if self.store is None else await self.store.read(number)
