@@ -127,9 +127,7 @@ class Choice:
         try:
             return processor.header_of(stored.blob)
         except SnapshotError as error:
-            if (
-                error.reason != "other_version"
-            ):  # versions before and after lie beside ours
+            if error.reason != "other_version":  # versions before and after lie beside ours
                 self._say_refused(error.reason, slot=stored.slot, why=error.why or error.what)
             return None
 

@@ -112,6 +112,11 @@ class Timeline:
         return [newer for older, newer in pairwise(known) if older[1].version != newer[1].version]
 
     @property
+    def first_version(self) -> int:
+        """The first version that is known to have owned the partition; 0 if none is."""
+        return next((epoch.version for _, epoch in self._epochs if epoch.version), 0)
+
+    @property
     def runs(self) -> int:
         """The version that owns the partition, or owned it last; 0 if that is not known."""
         return self._epochs[-1][1].version if self._epochs else 0

@@ -19,7 +19,7 @@ class VersionSlots:
 
     async def write(self, partition: int, slot: str, blob: bytes) -> str:
         """Write to the slot of this version; see `streams.ports.SnapshotStore`."""
-        return await self._store.write(partition, self._named(slot), blob)
+        return await self._store.write(partition, self.named(slot), blob)
 
     async def read(self, partition: int, slots: str = "", note: str = "") -> list[Stored]:
         """Read slots by their whole names."""
@@ -27,7 +27,8 @@ class VersionSlots:
 
     async def delete(self, partition: int, slot: str) -> None:
         """Forget a slot of this version."""
-        await self._store.delete(partition, self._named(slot))
+        await self._store.delete(partition, self.named(slot))
 
-    def _named(self, slot: str) -> str:
+    def named(self, slot: str) -> str:
+        """Return the whole name of a slot of this version."""
         return slot if slot.startswith(PINNED) else f"{slot}{self._suffix}"

@@ -61,6 +61,10 @@ class Past(NamedTuple):
         """Journal offset of the last decision that counts, -1 if there is none."""
         return self.timeline.acts[-1].offset if self.timeline.acts else -1
 
+    def last_decision_before(self, offset: int) -> int:
+        """Return the journal offset of the last decision that a state at *offset* has taken in, or -1."""
+        return max((act.offset for act in self.timeline.acts if act.decision.at <= offset), default=-1)
+
     @property
     def fold_start(self) -> int:
         """Offset at which the fold began."""
