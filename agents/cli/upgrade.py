@@ -31,6 +31,9 @@ from agents.travel.turnover import Standing
 from headrace.loading import load_pipeline
 from headrace.settings import Settings
 
+_TELLS_S = 0.5
+"""What took less says nothing about how fast it goes."""
+
 
 @click.command("upgrade")
 @click.argument("target")
@@ -133,26 +136,27 @@ def _plain_standing(standing: Standing) -> dict[str, Any]:
 
 def _print(target: str, shadow: Shadow, standings: list[Standing], runs: Runs, tallies: list[Tally]) -> None:
     label = shadow.pipeline.label
-    stdout.print(f"[bold]{label}[/]  {shadow.n_folded:,} records folded, {_rate(shadow) or 0:,}/s\n")
+    rate = _rate(shadow)
+    pace = f", {rate:,}/s" if rate else ""
+    stdout.print(f"[bold]{label}[/]  {shadow.n_folded:,} records folded{pace}\n")
     _table(standings, label)
     stdout.print()
     comparing.show(runs, tallies, compare.total(tallies))
     behind = max((standing.behind or 0 for standing in standings), default=0)
-    rate = _rate(shadow)
     costs = f", about {behind / rate:.1f} s" if rate else ""
-    stdout.print(
+    click.echo(
         f"\nA is what was published, B what {label} says. At the switch a partition replays what came since: "
         f"now up to {behind:,} records{costs}.\n"
         "\nTo switch:     put this declaration where the workers find it, and restart them one by one\n"
         "               (kill -HUP of headrace run; or stop and start)\n"
         f"To watch:      headrace upgrade {target} --status\n"
-        "To go back:    headrace upgrade, with the declaration of before; then the same",
-        markup=False,
+        "To go back:    headrace upgrade, with the declaration of before; then the same"
     )
 
 
 def _rate(shadow: Shadow) -> int | None:
-    return round(shadow.n_folded / shadow.seconds) if shadow.seconds and shadow.n_folded else None
+    """Return records per second, ``None`` if it went too fast to tell."""
+    return round(shadow.n_folded / shadow.seconds) if shadow.seconds > _TELLS_S else None
 
 
 def _print_status(target: str, standings: list[Standing], *, as_json: bool) -> None:

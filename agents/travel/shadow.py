@@ -85,11 +85,11 @@ class Shadow:
         passages = [passage for past in self.pasts if (passage := self._passage(past)) is not None]
         if not passages:
             return True
-        started = time.perf_counter()
-        passed = replay.run(self._orders, passages, tell, self._asked.workers)
-        self.seconds += time.perf_counter() - started
-        self.n_folded += sum(passage.stop - passage.start for passage in passages)
-        asyncio.run(self._write_down(passed))
+        plan = replay.Plan(self.pipeline.name, self.pipeline.label, self._orders, passages, [])
+        done = replay.execute(plan, tell, self._asked.workers)
+        self.seconds += done.seconds
+        self.n_folded += plan.n_offsets
+        asyncio.run(self._write_down(done.passed))
         stops = {passage.partition: passage.stop for passage in passages}
         return all(past.committed == stops.get(past.partition, past.committed) for past in self.pasts)
 
@@ -103,7 +103,7 @@ class Shadow:
     @property
     def is_switched(self) -> bool:
         """Whether this version answers everywhere."""
-        return all(past.timeline.runs == self.pipeline.version for past in self.pasts)
+        return turnover.versions(self.pasts) == {self.pipeline.version}
 
     def standings(self) -> list[turnover.Standing]:
         """Return who answers each partition now."""

@@ -48,6 +48,11 @@ def standing(past: Past) -> Standing:
     return Standing(past.partition, past.timeline.runs, before, since, past.committed or 0, prepared)
 
 
+def versions(pasts: Sequence[Past]) -> set[int]:
+    """Return the versions that own partitions; 0 stands for one that is not known."""
+    return {past.timeline.runs for past in pasts if past.timeline.epoch >= 0}
+
+
 async def standings(target: str, settings: Settings) -> list[Standing]:
     """Return who answers each partition of *target* now.
 
@@ -77,7 +82,7 @@ async def require_other(archive: Archive, pasts: Sequence[Past], target: str) ->
             why="no offset of its group is committed: there is nothing to go on from",
             fix=f"headrace run {target}   starts this one",
         )
-    if all(past.timeline.runs == pipeline.version for past in pasts):
+    if versions(pasts) == {pipeline.version}:
         _refuse_same(pipeline, pasts, target)
     headers = await _others(archive, pasts[0].partition)
     models = archive.sealing.models
