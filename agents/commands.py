@@ -111,7 +111,15 @@ class Commands:
             found = await self._checked(command, owned)
             if not owned.may_decide(await self._published_end(command.partition)):
                 return
-            decision = Decision(command.id, -1, -1, command.action, f"{PIN}{command.id}", command.excluded)
+            decision = Decision(
+                command.id,
+                -1,
+                -1,
+                command.action,
+                f"{PIN}{command.id}",
+                command.excluded,
+                version=self._pipeline.version,
+            )
             act = await owned.decide(self._journal, decision, self._maker(command, tp, found.blob))
         except SnapshotError as error:
             log.warning("command_refused", id=command.id, partition=command.partition, why=error.what)

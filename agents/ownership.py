@@ -13,6 +13,7 @@ import structlog
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer
 from faust.types import TP
 
+from agents.answered import Answered
 from agents.commands import Commands
 from agents.learning import Learner
 from agents.sealing import Sealer
@@ -38,6 +39,7 @@ from streams.standby import Standby
 from streams.topics import decisions_topic, snapshots_topic
 from streams.transactions import TransactionalOutbox
 from streams.transport import raw_producer
+from streams.version_slots import VersionSlots
 
 log = structlog.get_logger(__name__)
 
@@ -112,7 +114,7 @@ async def owning(
             standby = _standby(app, pipeline, kafka, follower, open_processor)
         partitions = Partitions(
             group=KafkaGroup(app),
-            store=kafka.store,
+            store=VersionSlots(kafka.store, pipeline.version),
             recovery=_recovery(pipeline, settings, metrics, kafka, http, open_processor),
             open_outbox=_outboxes(app, pipeline, settings),
             cadence=_cadence(settings),
@@ -152,11 +154,13 @@ def _recovery(
         pipeline=pipeline.name,
         worker=f"{socket.gethostname()}-{os.getpid()}",
         http=http,
+        version=pipeline.version,
         open_processor=open_processor,
         journal=kafka.journal,
         store=kafka.store,
         accept_lost_records=settings.accept_lost_records,
         on_refused=metrics.snapshot_refused,
+        answered=Answered(pipeline, kafka.reader) if settings.delivery == "at_least_once" else None,
     )
 
 

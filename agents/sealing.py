@@ -23,6 +23,11 @@ class Sealer:
     versions
         ``exact`` refuses snapshots of other versions of river or Python: what follows would not be the same
         to the bit.
+
+    Attributes
+    ----------
+    models
+        The hash of each model's declaration, by name.
     """
 
     def __init__(self, pipeline: Pipeline, codec: Codec, versions: Literal["exact", "any"] = "exact") -> None:
@@ -30,14 +35,14 @@ class Sealer:
         self._codec = codec
         self._versions: Literal["exact", "any"] = versions
         self.allowed = codec.allowed
-        self._models = spec.spec_hashes(pipeline.fresh_models())
+        self.models = spec.spec_hashes(pipeline.fresh_models())
 
     def seal(self, fold: Fold, capture: Capture, facts: Mapping[str, Any]) -> tuple[SnapshotHeader, bytes]:
         """Return the snapshot of what *capture* took of *fold*, and its header."""
         header = SnapshotHeader(
             pipeline=self.pipeline.name,
             version=self.pipeline.version,
-            models=self._models,
+            models=self.models,
             topic=fold.topic,
             partition=fold.partition,
             next_offset=capture.next_offset,
@@ -68,11 +73,21 @@ class Sealer:
             version=self.pipeline.version,
             topic=topic,
             partition=partition,
-            models=self._models,
+            models=self.models,
             scope=self.pipeline.scope,
             versions=self._versions,
         )
         return header
+
+    def any_header_of(self, blob: bytes) -> SnapshotHeader:
+        """Return the header of *blob*, whoever's it is, if its seal is intact.
+
+        Raises
+        ------
+        SnapshotError
+            If it is not.
+        """
+        return self._codec.header(blob)
 
     def load(self, blobs: Sequence[bytes]) -> tuple[SnapshotHeader, list[Any]]:
         """Return the header of the last of *blobs* and the states of all.

@@ -12,7 +12,7 @@ class Epoch(msgspec.Struct, frozen=True, tag="epoch", tag_field="kind"):
 
     ``frontier`` is the committed offset then: what the owners before did not commit is not theirs any more.
     ``log_start`` is where the log began then; for the first epoch of all it is where the fold began. ``http``
-    is where the worker answers questions.
+    is where the worker answers questions. ``version`` is that of the pipeline, 0 where it was not written.
     """
 
     pipeline: str
@@ -21,13 +21,15 @@ class Epoch(msgspec.Struct, frozen=True, tag="epoch", tag_field="kind"):
     worker: str
     log_start: int = 0
     http: str = ""
+    version: int = 0
 
 
 class Decision(msgspec.Struct, frozen=True, tag="decision", tag_field="kind"):
     """Before the record at offset ``at`` is folded, the models become those of a pinned snapshot.
 
     ``id`` is that of the command. Void if ``epoch`` is not the newest epoch before this record. ``excluded``
-    holds the ranges of offsets, first and last, that the snapshot has not seen.
+    holds the ranges of offsets, first and last, that the snapshot has not seen. It is for the ``version`` of
+    the pipeline that made it, 0 for any; what was unlearned is unlearned for all versions.
     """
 
     id: str
@@ -36,6 +38,7 @@ class Decision(msgspec.Struct, frozen=True, tag="decision", tag_field="kind"):
     action: Literal["rollback", "unlearn"]
     snapshot: str
     excluded: tuple[tuple[int, int], ...] = ()
+    version: int = 0
 
 
 class Refused(msgspec.Struct, frozen=True, tag="refused", tag_field="kind"):

@@ -112,7 +112,7 @@ class Choice:
                 f"partition {self._tp.partition} of {self._tp.topic} has lost records that its models need",
                 why=f"{why}: retention deleted what lies between",
                 fix="restore a newer snapshot (headrace snapshot restore), or accept the loss: "
-                "HEADRACE_ACCEPT_LOST_RECORDS=true",
+                "HEADRACE_ACCEPT_LOST_RECORDS=true; a new version is prepared by headrace upgrade TARGET",
             )
         log.error("records_lost_accepted", topic=self._tp.topic, partition=self._tp.partition, why=why)
 
@@ -127,7 +127,8 @@ class Choice:
         try:
             return processor.header_of(stored.blob)
         except SnapshotError as error:
-            self._say_refused(error.reason, slot=stored.slot, why=error.why or error.what)
+            if error.reason != "other_version":  # versions before and after lie beside ours
+                self._say_refused(error.reason, slot=stored.slot, why=error.why or error.what)
             return None
 
     def _restore(self, processor: Processor, blobs: Sequence[bytes]) -> bool:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from itertools import pairwise
 from typing import NamedTuple
 
 import msgspec
@@ -28,6 +29,12 @@ class Timeline:
     A decision counts if its epoch is the newest one before it: that of an owner who lost the partition and
     does not know it comes after the epoch of the next owner, and is void.
 
+    Parameters
+    ----------
+    version
+        Of the pipeline whose states are judged: decisions of other versions change nothing of theirs, but
+        that what was unlearned is unlearned. 0: decisions are of no version.
+
     Attributes
     ----------
     next_offset
@@ -42,7 +49,8 @@ class Timeline:
         Number of records that are none of ours.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, version: int = 0) -> None:
+        self.version = version
         self.next_offset = 0
         self.epoch = -1
         self.acts: list[Act] = []
@@ -74,6 +82,7 @@ class Timeline:
 
         ``zombie``: its writer had lost the partition when it came so far. ``unknown_epoch``: the decisions
         topic was lost. ``missed_decision``, ``void_decision``: it does not hold exactly what was decided.
+        ``holds_unlearned``: another version of the pipeline was made to forget what it has learned.
         """
         if header.epoch > self.epoch:
             return "unknown_epoch"
@@ -83,7 +92,34 @@ class Timeline:
             return "void_decision"
         if any(act.decision.at < header.next_offset for act in self.after(header.decision)):
             return "missed_decision"
+        if any(first < header.next_offset for first, _ in self.forgotten(header.decision)):
+            return "holds_unlearned"
         return None
+
+    def is_own(self, act: Act) -> bool:
+        """Return whether *act* changes the models of this version."""
+        return self.version == 0 or act.decision.version in (0, self.version)
+
+    def forgotten(self, after: int = -1) -> list[tuple[int, int]]:
+        """Return what other versions unlearned by decisions after the one at *after*: ranges of offsets."""
+        acts = [act for act in self.after(after) if not self.is_own(act)]
+        return [one for act in acts for one in act.decision.excluded]
+
+    @property
+    def switches(self) -> list[tuple[int, Epoch]]:
+        """The epochs in which a version of the pipeline took over from another, and their offsets."""
+        known = [(offset, epoch) for offset, epoch in self._epochs if epoch.version]
+        return [newer for older, newer in pairwise(known) if older[1].version != newer[1].version]
+
+    @property
+    def first_version(self) -> int:
+        """The first version that is known to have owned the partition; 0 if none is."""
+        return next((epoch.version for _, epoch in self._epochs if epoch.version), 0)
+
+    @property
+    def runs(self) -> int:
+        """The version that owns the partition, or owned it last; 0 if that is not known."""
+        return self._epochs[-1][1].version if self._epochs else 0
 
     @property
     def log_start(self) -> int | None:

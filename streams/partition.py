@@ -67,6 +67,7 @@ class Partition:
         self._store = store
         self._on_replayed = on_replayed
         self._acts: deque[Act] = deque(self.timeline.after(recovered.held.decision))
+        self._handover = recovered.handover
         self._lock = asyncio.Lock()
         self._is_closed = False
         self._waits_for_rewind = False
@@ -134,7 +135,7 @@ class Partition:
         outbox = None if is_silent and not mutants.active("loud_replay") else self.outbox
         if records:
             with self.sizer.measure(len(records)):
-                self.processor.process(records, outbox)
+                self._handover.process(self.processor, records, outbox)
         if is_silent:
             if not self.is_replaying:
                 self._on_replayed(self.tp, self.emit_from - self.replay_from)
@@ -147,8 +148,9 @@ class Partition:
     async def _take_in(self, offset: int) -> None:
         """Carry out the decisions that act before the record at *offset* is folded."""
         while self._acts and self._acts[0].decision.at <= offset:
-            await self.adopt(self._acts[0])
-            self._acts.popleft()
+            if self.timeline.is_own(self._acts[0]):
+                await self.adopt(self._acts[0])
+            self.snapshots.decision = self._acts.popleft().offset
 
     async def adopt(self, act: Act) -> None:
         """Let the models become what *act* decided.
@@ -168,8 +170,18 @@ class Partition:
                 f"{act.decision.at} without it",
                 fix="headrace snapshot restore TARGET FOLDER, from a backup that holds it",
             )
+        self._require_fit(found[0].blob, act)
         self.processor.adopt_models([found[0].blob])
-        self.snapshots.decision = act.offset
+
+    def _require_fit(self, blob: bytes, act: Act) -> None:
+        header = self.processor.header_of(blob)
+        if any(first < header.next_offset for first, _ in self.timeline.forgotten(header.decision)):
+            raise SnapshotError(
+                "holds_unlearned",
+                f"decision {act.decision.id} goes back to models that hold what was unlearned since",
+                why=f"partition {self.tp.partition}: another version of the pipeline was made to forget it",
+                fix="raise the version of the pipeline: a new one has no decisions of its own",
+            )
 
     async def commit_transaction(self) -> None:
         """Commit results and frontier in one transaction, if there is anything to commit."""

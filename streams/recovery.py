@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Collection, Sequence
 from typing import NamedTuple
 
 import structlog
@@ -15,9 +15,13 @@ from schemas.snapshots import SnapshotHeader
 from streams import decisions
 from streams.choosing import PINNED, Choice, Held, OpenProcessor
 from streams.decisions import Timeline
+from streams.handover import Handover
 from streams.ports import Bounds, Committed, Journal, SnapshotStore
 
 log = structlog.get_logger(__name__)
+
+REACH = 1_000_000
+"""No worker publishes so many records beyond its frontier: it commits every second."""
 
 
 class Recovered(NamedTuple):
@@ -30,6 +34,7 @@ class Recovered(NamedTuple):
     note: str
     how: str
     load_s: float
+    handover: Handover
 
 
 class Recovery:
@@ -37,8 +42,8 @@ class Recovery:
 
     Parameters
     ----------
-    pipeline, worker, http
-        Names and an address, for the epoch record.
+    pipeline, worker, http, version
+        Names, an address and the version of the pipeline, for the epoch record.
     open_processor
         Makes a processor with fresh models.
     journal, store
@@ -47,6 +52,9 @@ class Recovery:
         Whether to go on, with an alarm, where retention deleted records that the state needs.
     on_refused
         Told the reason, a short code, of each snapshot that was not used.
+    answered
+        Finds, from an offset on, which records another version has published results of; ``None`` where
+        results and frontier are one transaction.
     """
 
     def __init__(  # noqa: PLR0913 - ports and options, keyword-only
@@ -55,13 +63,17 @@ class Recovery:
         pipeline: str,
         worker: str,
         http: str = "",
+        version: int = 0,
         open_processor: OpenProcessor,
         journal: Journal,
         store: SnapshotStore,
         accept_lost_records: bool = False,
         on_refused: Callable[[str], None] = lambda _: None,
+        answered: Callable[[TP, int], Awaitable[Collection[int]]] | None = None,
     ) -> None:
         self._pipeline = pipeline
+        self._version = version
+        self._answered = answered
         self._worker = worker
         self._http = http
         self._open_processor = open_processor
@@ -97,7 +109,7 @@ class Recovery:
                 "made anew, or brokers lost records",
                 fix="give the pipeline a new name, or delete its group and its topics and start afresh",
             )
-        timeline = timeline or Timeline()
+        timeline = timeline or Timeline(self._version)
         timeline.read(await self._journal.read(tp.partition, timeline.next_offset))
         frontier = self._frontier(tp, committed, bounds, timeline)
         epoch = await self._take_over(tp, frontier, bounds, timeline)
@@ -112,8 +124,9 @@ class Recovery:
         how, held = await self._best(tp, choice, in_memory, committed.note)
         if held is None:
             how, held = self._from_log(tp, choice, bounds, frontier, timeline)
+        handover = await self._handover(tp, frontier, timeline)
         load_s = time.perf_counter() - started
-        return Recovered(held, epoch, frontier, timeline, committed.note, how, load_s)
+        return Recovered(held, epoch, frontier, timeline, committed.note, how, load_s, handover)
 
     async def reclaim(self, tp: TP, epoch: int, frontier: int, timeline: Timeline) -> int:
         """Return the epoch of the owner of *tp*: *epoch*, or a new one if a later one was written meanwhile.
@@ -142,6 +155,14 @@ class Recovery:
                     return "snapshot", found
         return "", None
 
+    async def _handover(self, tp: TP, frontier: int, timeline: Timeline) -> Handover:
+        """Return what another version left; a while after it was the owner there is nothing to look for."""
+        switches = [epoch for _, epoch in timeline.switches if epoch.version == self._version]
+        answered: Collection[int] = ()
+        if self._answered is not None and switches and frontier < switches[-1].frontier + REACH:
+            answered = await self._answered(tp, frontier)
+        return Handover(answered, timeline.forgotten())
+
     def _frontier(self, tp: TP, committed: Committed, bounds: Bounds, timeline: Timeline) -> int:
         """Return from where on results are published; Kafka forgets the offsets of groups long at rest."""
         if committed.offset is None and timeline.frontier > bounds.start:
@@ -157,7 +178,13 @@ class Recovery:
         It is the offset of our own record, not the newest there is: another worker may have come after us.
         """
         epoch = Epoch(
-            self._pipeline, tp.partition, frontier, self._worker, log_start=bounds.start, http=self._http
+            self._pipeline,
+            tp.partition,
+            frontier,
+            self._worker,
+            log_start=bounds.start,
+            http=self._http,
+            version=self._version,
         )
         offset = await self._journal.append(tp.partition, decisions.encode(epoch))
         timeline.read(await self._journal.read(tp.partition, timeline.next_offset))

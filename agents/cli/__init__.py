@@ -32,6 +32,7 @@ COMMANDS = {
     "inspect": "Tell all there is to tell of the event EVENT_ID.",
     "dead": "Look at dead letters and send them again.",
     "keys": "Make and retire the keys that seal snapshots and sign commands.",
+    "upgrade": "Bring a new version of TARGET, or an old one, to where the running one stands.",
     "replay": "Fold old records of TARGET again and publish what the models say, under another name.",
     "diff": "Compare the results of the runs A and B, event by event.",
     "digest": "Print a fingerprint of the models of TARGET, partition by partition.",

@@ -10,6 +10,7 @@ from agents.travel.lineage import holds_unlearned, unseen
 from agents.travel.past import Past, Snapshot
 from headrace.errors import SnapshotError
 from schemas.decisions import Decision, Epoch, JournalRecord, Refused
+from streams.decisions import Act
 
 Kind: TypeAlias = Literal["live", "kept", "pinned", "rollback", "unlearn", "refused", "owner"]
 
@@ -99,6 +100,6 @@ def _of_decision(past: Past, offset: int, record: Decision, *, is_void: bool) ->
         record.id,
         offset,
         record.snapshot,
-        fault="void" if is_void else None,
+        fault="void" if is_void else None if past.timeline.is_own(Act(offset, record)) else "other_version",
         unseen=ranges,
     )

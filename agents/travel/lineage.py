@@ -47,7 +47,7 @@ def unseen(past: Past, decision: int) -> Ranges:
             break
         if act.decision.action == "unlearn":
             found = merged([*found, *act.decision.excluded])
-        else:
+        elif past.timeline.is_own(act):
             header = pin(past, act.decision.snapshot).header
             found = merged([*unseen(past, header.decision), (header.next_offset, act.decision.at - 1)])
     return found

@@ -61,6 +61,10 @@ class Past(NamedTuple):
         """Journal offset of the last decision that counts, -1 if there is none."""
         return self.timeline.acts[-1].offset if self.timeline.acts else -1
 
+    def last_decision_before(self, offset: int) -> int:
+        """Return the journal offset of the last decision that a state at *offset* has taken in, or -1."""
+        return max((act.offset for act in self.timeline.acts if act.decision.at <= offset), default=-1)
+
     @property
     def fold_start(self) -> int:
         """Offset at which the fold began."""
@@ -115,7 +119,10 @@ class Past(NamedTuple):
         """
         begin = origin or self.origin(stop)
         turns = tuple(turn for turn in self.turns(begin.decision) if turn.at <= stop)
-        return Passage(self.partition, begin.offset, stop, blobs=begin.blobs, turns=turns, **more)
+        forgotten = tuple(self.timeline.forgotten())
+        return Passage(
+            self.partition, begin.offset, stop, blobs=begin.blobs, turns=turns, excluded=forgotten, **more
+        )
 
     def turns(self, after: int) -> tuple[Turn, ...]:
         """Return the decisions that come after the one at *after*, with the snapshots they refer to.
@@ -127,7 +134,7 @@ class Past(NamedTuple):
         """
         pins = {s.slot: s for s in self.snapshots}
         found = []
-        for act in self.timeline.after(after):
+        for act in filter(self.timeline.is_own, self.timeline.after(after)):
             decision = act.decision
             if decision.snapshot not in pins:
                 raise SnapshotError(

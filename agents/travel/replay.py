@@ -148,14 +148,15 @@ async def _plan(
         every = await survey.partitions(consumer, source, (), asked.target)
         tps = await survey.partitions(consumer, source, asked.partitions, asked.target)
         spans = await marks.spans(consumer, tps, asked.first, asked.last)
-        specs = _result_topics(pipeline, asked.into, len(every))
+        specs = result_topics(pipeline, asked.into, len(every))
         passages, notes = await _passages(asked, archive, spans)
         await topics.create(archive.admin, specs)
         await _require_room(asked, archive, specs, spans)
     return orders, passages, notes
 
 
-def _result_topics(pipeline: Pipeline, into: str, partitions: int) -> list[TopicSpec]:
+def result_topics(pipeline: Pipeline, into: str, partitions: int) -> list[TopicSpec]:
+    """Return the topics that take the results of the run *into* of *pipeline*."""
     source = pipeline.source
     specs = topics.pipeline_topics(
         into,

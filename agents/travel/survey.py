@@ -14,9 +14,7 @@ from agents.travel.past import Past, Refusal, Snapshot
 from headrace.errors import HeadraceError, SnapshotError, TopicError
 from headrace.pipeline import Pipeline
 from headrace.settings import Settings
-from schemas.snapshots import SnapshotHeader
 from streams import client, groups
-from streams.choosing import PINNED
 from streams.decisions import Timeline
 from streams.kafka_ports import DecisionsTopic, TailReader
 from streams.ports import SnapshotStore, Stored
@@ -46,7 +44,7 @@ class Archive(NamedTuple):
         committed = await self._committed([tp.partition for tp in tps])
         found = []
         for tp in tps:
-            number, timeline = tp.partition, Timeline()
+            number, timeline = tp.partition, Timeline(self.pipeline.version)
             journal = [] if self.journal is None else await self.journal.read(number, 0)
             timeline.read(journal)
             stored = [] if self.store is None else await self.store.read(number)
@@ -54,6 +52,29 @@ class Archive(NamedTuple):
             good, bad = self.examined(number, stored, timeline, frontier)
             found.append(Past(number, starts[tp], ends[tp], frontier, timeline, journal, good, bad))
         return found
+
+    async def renewed(self, pasts: Sequence[Past]) -> list[Past]:
+        """Return *pasts* as they are now; their snapshots are not read again, but judged again."""
+        tps = [self.log_partition(past.partition) for past in pasts]
+        starts, ends = await self.consumer.beginning_offsets(tps), await self.consumer.end_offsets(tps)
+        committed = await self._committed([tp.partition for tp in tps])
+        return [
+            past._replace(
+                log_start=starts[tp],
+                log_end=ends[tp],
+                committed=committed.get(tp.partition),
+                journal=[*past.journal, *await self._news(past)],
+                snapshots=[_judged(s, past.timeline, committed.get(tp.partition)) for s in past.snapshots],
+            )
+            for tp, past in zip(tps, pasts, strict=True)
+        ]
+
+    async def _news(self, past: Past) -> list[tuple[int, bytes]]:
+        if self.journal is None:
+            return []
+        news = await self.journal.read(past.partition, past.timeline.next_offset)
+        past.timeline.read(news)
+        return news
 
     async def _committed(self, numbers: Sequence[int]) -> dict[int, int]:
         source = self.pipeline.log.name
@@ -72,15 +93,17 @@ class Archive(NamedTuple):
             except SnapshotError as error:
                 bad.append(Refusal(slot, len(blob), error.reason, error.why or error.what))
             else:
-                fault = None if slot.startswith(PINNED) else _fault(header, timeline, frontier)
-                good.append(Snapshot(slot, header, blob, fault))
+                good.append(_judged(Snapshot(slot, header, blob), timeline, frontier))
         return good, bad
 
 
-def _fault(header: SnapshotHeader, timeline: Timeline, frontier: int | None) -> str | None:
-    """Return why recovery would not use a snapshot, as a code, or ``None``."""
-    is_ahead = header.next_offset > (timeline.frontier if frontier is None else frontier)
-    return timeline.fault_of(header) or ("ahead_of_frontier" if is_ahead else None)
+def _judged(snapshot: Snapshot, timeline: Timeline, frontier: int | None) -> Snapshot:
+    """Return *snapshot* with why recovery would not use it, if so."""
+    if snapshot.is_pinned:
+        return snapshot
+    is_ahead = snapshot.header.next_offset > (timeline.frontier if frontier is None else frontier)
+    fault = timeline.fault_of(snapshot.header) or ("ahead_of_frontier" if is_ahead else None)
+    return snapshot._replace(fault=fault)
 
 
 @asynccontextmanager

@@ -35,12 +35,12 @@ def require(  # noqa: PLR0913 - all keyword-only
     Raises
     ------
     SnapshotError
-        ``foreign``, ``other_declaration`` or ``other_versions``.
+        ``foreign``, ``other_version``, ``other_declaration`` or ``other_versions``.
 
     """
     _equal("foreign", "partition", f"{header.topic}/{header.partition}", f"{topic}/{partition}")
     _equal("foreign", "pipeline", header.pipeline, pipeline)
-    _equal("other_declaration", "version of the pipeline", header.version, version)
+    _equal("other_version", "version of the pipeline", header.version, version)
     _equal("other_declaration", "scope", header.scope, scope)
     _equal("other_declaration", "set of models", _shown(header.models), _shown(models))
     if versions == "exact":

@@ -219,7 +219,8 @@ def consume(
             "isolation.level": isolation,
         }
     )
-    tps = [confluent_kafka.TopicPartition(topic, p, 0) for p in range(partitions)]
+    first = confluent_kafka.OFFSET_BEGINNING
+    tps = [confluent_kafka.TopicPartition(topic, p, first) for p in range(partitions)]
     consumer.assign(tps)
     found: list[confluent_kafka.Message] = []
     at_end: set[int | None] = set()  # of transactions, markers count as offsets and are no messages

@@ -68,7 +68,8 @@ class PastRun:
 
     def own(self) -> None:
         """Take the partition over, as a worker does that is given it."""
-        record = Epoch(self.name, 0, self.fold.next_offset, "a-worker")
+        version = self.pipeline.version
+        record = Epoch(self.name, 0, self.fold.next_offset, "a-worker", version=version)
         self.epoch = self._journal(encode(record))
 
     def feed(self, values: Sequence[bytes | None], *, skip: int | None = None) -> None:
@@ -129,7 +130,8 @@ class PastRun:
     def decide(self, slot: str, blob: bytes, action: Any, excluded: Any = ()) -> None:
         """Let the models become those of *blob* from here on."""
         self.write(slot, blob)
-        record = Decision(slot, self.epoch, self.fold.next_offset, action, slot, excluded)
+        version, at = self.pipeline.version, self.fold.next_offset
+        record = Decision(slot, self.epoch, at, action, slot, excluded, version=version)
         self.decision = self._journal(encode(record))
         self.fold.adopt_models(self.sealing.load([blob])[1])
 

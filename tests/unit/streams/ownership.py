@@ -220,6 +220,8 @@ class Owner:
             store=self.store,
             accept_lost_records=options.pop("accept_lost_records", False),
             on_refused=self.refused.append,
+            version=options.pop("version", 0),
+            answered=options.pop("answered", None),
         )
         self.partitions = Partitions(
             group=self.group,

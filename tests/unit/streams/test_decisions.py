@@ -7,14 +7,14 @@ from streams.decisions import Timeline, encode
 from tests.unit.streams.ownership import header
 
 
-def timeline(*records: Epoch | Decision | Refused) -> Timeline:
-    made = Timeline()
+def timeline(*records: Epoch | Decision | Refused, version: int = 0) -> Timeline:
+    made = Timeline(version)
     made.read(enumerate(map(encode, records)))
     return made
 
 
-def epoch(frontier: int, log_start: int = 0) -> Epoch:
-    return Epoch("p", 0, frontier, "w", log_start=log_start)
+def epoch(frontier: int, log_start: int = 0, version: int = 0) -> Epoch:
+    return Epoch("p", 0, frontier, "w", log_start=log_start, version=version)
 
 
 def decision(name: str, by: int, at: int) -> Decision:
@@ -87,3 +87,28 @@ def test_the_fold_began_where_the_first_owner_found_the_log() -> None:
     assert timeline().log_start is None
     made = timeline(epoch(7, log_start=7), epoch(3, log_start=9))
     assert (made.log_start, made.frontier) == (7, 7)
+
+
+def test_a_decision_is_that_of_the_version_which_made_it() -> None:
+    made = timeline(
+        epoch(0), Decision("a", 0, 5, "rollback", "pin-a", version=1), decision("b", 0, 6), version=2
+    )
+    assert [(act.decision.id, made.is_own(act)) for act in made.acts] == [("a", False), ("b", True)]
+
+
+def test_what_another_version_unlearned_must_not_be_held() -> None:
+    forgets = Decision("a", 0, 50, "unlearn", "pin-a", ((20, 29),), version=1)
+    made = timeline(epoch(0), forgets, version=2)
+    assert made.forgotten() == [(20, 29)]
+    assert made.fault_of(header(epoch=0, next_offset=20)) is None
+    assert made.fault_of(header(epoch=0, next_offset=21)) == "holds_unlearned"
+    assert made.fault_of(header(epoch=0, next_offset=60, decision=1)) is None
+    assert timeline(epoch(0), forgets, version=1).forgotten() == []
+
+
+def test_the_epochs_in_which_another_version_took_over_are_known() -> None:
+    made = timeline(
+        epoch(0), epoch(5, version=1), epoch(9, version=1), epoch(20, version=2), epoch(30, version=1)
+    )
+    assert [(offset, one.frontier, one.version) for offset, one in made.switches] == [(3, 20, 2), (4, 30, 1)]
+    assert (made.runs, timeline(epoch(0)).runs, timeline().runs) == (1, 0, 0)

@@ -39,7 +39,7 @@ def test_a_snapshot_of_ones_own_is_taken() -> None:
         ({"topic": "other"}, "foreign"),
         ({"partition": 1}, "foreign"),
         ({"pipeline": "other"}, "foreign"),
-        ({"version": 2}, "other_declaration"),
+        ({"version": 2}, "other_version"),
         ({"scope": "key"}, "other_declaration"),
         ({"models": {"linear": "a1"}}, "other_declaration"),
         ({"models": {"linear": "a1", "tree": "b3"}}, "other_declaration"),
