@@ -49,14 +49,17 @@ class Lineup(NamedTuple):
 
 
 def lineup(
-    models: Models, challengers: object, drift: Drifts | None, fields: Collection[str] | None
+    models: Models,
+    challengers: object,
+    drift: Drifts | None,
+    fields: Mapping[str, Collection[type]] | None,
 ) -> Lineup:
     """Return what *models* and *challengers* declare, with the guards of *drift*.
 
     Parameters
     ----------
     fields
-        Names of the features that events can have, ``None`` if any can come.
+        Features that events can have, with their types, ``None`` if any can come.
 
     Raises
     ------

@@ -14,7 +14,7 @@ from headrace.alerts.rules import Alert
 from headrace.challengers import checked_rivalry
 from headrace.drift import Drifts
 from headrace.errors import DeclarationError
-from headrace.features.checks import check_features, feature_names
+from headrace.features.checks import check_features, feature_types
 from headrace.features.lookup import Lookup
 from headrace.features.lookup_checks import check_lookups
 from headrace.feedback.asking import AskFor
@@ -163,7 +163,7 @@ class Pipeline:
         others = {"target": target, "labels": labels, "combine": combine, "ask": ask, "drift": drift}
         check_bandit(models, feedback, **others, metrics=metrics, alerts=alerts)
         self.drift = options.checked_drift(drift, scope)
-        taken = lineup(models, challengers, self.drift, feature_names(self))
+        taken = lineup(models, challengers, self.drift, feature_types(self))
         self.models, self.tasks, self.task = taken.factories, taken.tasks, taken.task
         self.declared, self.steps, self.rivals = taken.declared, taken.steps, taken.rivals
         self.rivalry = checked_rivalry(taken.challengers, promotion, canary, task=self.task, scope=scope)

@@ -43,7 +43,10 @@ def _told(pipeline: Pipeline, inside: Inside, read: Collection[str]) -> Iterator
     yield _topic(topics.predictions_topic(pipeline.name))
     facts = [spec.name for spec in fact_specs(pipeline)]
     yield from (_topic(name) for name in facts if name in read)
-    if others := tuple(name for name in facts if name not in read):
+    others = tuple(name for name in facts if name not in read)
+    if len(others) == 1:
+        yield _topic(*others)
+    elif others:
         yield Node(f"facts of {pipeline.name}", "topic", "facts", others)
 
 

@@ -7,7 +7,7 @@ from typing import NamedTuple
 from river import base, compose
 
 from agents.drawing.drawing import Edge, Node
-from headrace.features.checks import feature_names
+from headrace.features.checks import feature_types
 from headrace.pipeline import Pipeline
 from headrace.steps.declaration import FEATURES, Step
 from headrace.steps.plan import needs_of
@@ -67,7 +67,7 @@ def _of_features(pipeline: Pipeline) -> tuple[str, ...]:
     if pipeline.transform is not None:
         return ("made by transform",)
     fields = pipeline.features or pipeline.source.event_type.__struct_fields__
-    names = feature_names(pipeline) or [name for name in fields if name not in ("id", pipeline.target)]
+    names = [*(feature_types(pipeline) or (n for n in fields if n not in ("id", pipeline.target)))]
     more = f" and {len(names) - _MOST_FEATURES} more" if len(names) > _MOST_FEATURES else ""
     return (", ".join(names[:_MOST_FEATURES]) + more,)
 

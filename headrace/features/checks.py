@@ -105,12 +105,9 @@ def check_features(pipeline: Reading, models: Mapping[str, base.Estimator]) -> N
         check_windows("transform", pipeline.transform(), _types_in(pipeline))
 
 
-def feature_names(pipeline: Reading) -> list[str] | None:
-    """Return the names of the features that the models of *pipeline* get, ``None`` if any can come."""
-    if pipeline.transform is not None:
-        return None
-    types = _types_in(pipeline)
-    return None if types is None else list(types)
+def feature_types(pipeline: Reading) -> dict[str, set[type]] | None:
+    """Return the features that the models of *pipeline* get, with their types; ``None`` if any can come."""
+    return None if pipeline.transform is not None else _types_in(pipeline)
 
 
 def _types_in(pipeline: Reading) -> dict[str, set[type]] | None:

@@ -4,16 +4,27 @@ from __future__ import annotations
 
 import difflib
 from collections.abc import Collection, Mapping
-from typing import Any
+from typing import Any, TypeAlias
 
 from river import base
 
 from headrace.errors import DeclarationError
 from headrace.models.checks import named_factories
 from headrace.models.verbs import Task, gives_probabilities, gives_verdict
-from headrace.steps.declaration import FEATURES, RESERVED, Input, Step
+from headrace.steps.declaration import FEATURES, RESERVED, Input, Says, Step
 from headrace.steps.plan import Plan, needs_of, planned
 from headrace.tasks import conditions, graph
+from headrace.tasks.conditions import Condition
+
+Types: TypeAlias = Mapping[str, Collection[type]]
+
+_SAYS: Mapping[str, Says] = {
+    "prediction": "prediction",
+    "probability": "probability",
+    "confidence": "probability",
+    "score": "score",
+}
+"""What a model has to say for a part of its answer that a condition reads; the status is ours."""
 
 
 def checked_steps(models: Any) -> dict[str, Step]:
@@ -45,7 +56,7 @@ def checked_plan(
     steps: Mapping[str, Step],
     samples: Mapping[str, base.Estimator],
     tasks: Mapping[str, Task],
-    fields: Collection[str] | None,
+    fields: Types | None,
     challengers: Collection[str] = (),
 ) -> Plan:
     """Return the plan of *steps*.
@@ -55,7 +66,7 @@ def checked_plan(
     samples, tasks
         A fresh model of each step, and what it is for.
     fields
-        Features that an event can have, ``None`` if any can come.
+        Features that an event can have, with their types, ``None`` if any can come.
     challengers
         Names of the steps that compete with the others.
 
@@ -75,7 +86,12 @@ def checked_plan(
         names = {*step.features} - {FEATURES}
         _require_fields(f"{argument}.inputs", names, fields)
         if isinstance(step.when, str):
-            _check_condition(f"{argument}.when", name, steps, fields)
+            condition = conditions.parse(step.when, f"{argument}.when")
+            for other, part in sorted(condition.parts):
+                _require_step(f"{argument}.when", name, other, steps)
+                if says := _SAYS.get(part):
+                    _require_says(f"{argument}.when", Input(other, says), samples[other], tasks[other])
+            _check_features(f"{argument}.when", condition, fields)
     _require_own(steps, challengers)
     return planned(steps, challengers)
 
@@ -92,13 +108,20 @@ def _require_own(steps: Mapping[str, Step], challengers: Collection[str]) -> Non
                 )
 
 
-def _check_condition(
-    argument: str, name: str, steps: Mapping[str, Step], fields: Collection[str] | None
-) -> None:
-    condition = conditions.parse(str(steps[name].when), argument)
-    for other in sorted(condition.steps):
-        _require_step(argument, name, other, steps)
+def _check_features(argument: str, condition: Condition, fields: Types | None) -> None:
+    """Refuse features that there are not, and comparisons of one with what it never holds."""
     _require_fields(argument, condition.features, fields)
+    for name, kind in sorted(condition.kinds, key=str):
+        holds = () if fields is None else fields[name]
+        if holds and not any((each is str) is (kind is str) for each in holds):
+            is_text = str in holds
+            raise DeclarationError(
+                argument,
+                f"{name!r} holds {'texts' if is_text else 'numbers'}, and {condition.text!r} takes it for "
+                f"a {'number' if is_text else 'text'}",
+                why="it would never hold",
+                fix=f"{name} == {'a text in quotes' if is_text else 'a number without quotes'}",
+            )
 
 
 def _require_step(argument: str, step: str, name: str, steps: Mapping[str, Step]) -> None:

@@ -12,12 +12,15 @@ import ast
 import operator
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from itertools import pairwise
 from types import MappingProxyType
-from typing import Any
+from typing import Any, TypeAlias
 
 from headrace.errors import DeclarationError
 from headrace.tasks import terms
 from headrace.tasks.terms import Term, Test, Value
+
+Kind: TypeAlias = type[str] | type[float]
 
 PARTS = ("prediction", "probability", "score", "confidence", "status")
 """What a condition may ask of a step; confidence is the highest of its probabilities."""
@@ -61,8 +64,11 @@ class Condition:
         As it was written.
     features
         Names of the features it reads.
-    steps
-        Names of the steps whose answers it reads.
+    kinds
+        What it takes features for, by pairs of a name and ``str`` or ``float``: they are compared with a text
+        or with a number, or calculated with.
+    parts
+        What it reads of the answers of steps, by pairs of the name of a step and one of `PARTS`.
     holds
         Says of the features of an event and the answers so far whether it holds; never raises.
 
@@ -70,8 +76,14 @@ class Condition:
 
     text: str
     features: frozenset[str]
-    steps: frozenset[str]
+    kinds: frozenset[tuple[str, Kind]]
+    parts: frozenset[tuple[str, str]]
     holds: Test = field(repr=False, compare=False)
+
+    @property
+    def steps(self) -> frozenset[str]:
+        """Names of the steps whose answers it reads."""
+        return frozenset(step for step, _ in self.parts)
 
 
 def parse(text: str, argument: str = "when") -> Condition:
@@ -114,7 +126,8 @@ def parse(text: str, argument: str = "when") -> Condition:
         raise _refused(argument, written, 0, why=f"it cannot be read: {error}") from None
     reading = _Reading(argument, written)
     term = reading.term(tree.body)
-    return Condition(text, frozenset(reading.features), frozenset(reading.steps), terms.truth(term))
+    features, kinds, parts = frozenset(reading.features), frozenset(reading.kinds), frozenset(reading.parts)
+    return Condition(text, features, kinds, parts, terms.truth(term))
 
 
 class _Reading:
@@ -124,7 +137,8 @@ class _Reading:
         self.argument = argument
         self.text = text
         self.features: set[str] = set()
-        self.steps: set[str] = set()
+        self.kinds: set[tuple[str, Kind]] = set()
+        self.parts: set[tuple[str, str]] = set()
 
     def term(self, node: ast.expr, depth: int = 0) -> Term:
         """Return what *node* is worth at work."""
@@ -167,6 +181,7 @@ class _Reading:
         calculate = _CALCULATIONS.get(type(node.op))
         if calculate is None:
             raise self._refuse(node, "expected one of the operators + - * / %")
+        self._note(float, node.left, node.right)
         return terms.calculation(calculate, self.term(node.left, depth), self.term(node.right, depth))
 
     def unary(self, node: ast.UnaryOp, depth: int) -> Term:
@@ -175,6 +190,7 @@ class _Reading:
             return terms.negation(self.term(node.operand, depth))
         if type(node.op) not in _SIGNS:
             raise self._refuse(node, "expected one of the signs + - or not")
+        self._note(float, node.operand)
         return terms.signed(_SIGNS[type(node.op)], self.term(node.operand, depth))
 
     def junction(self, node: ast.BoolOp, depth: int) -> Term:
@@ -190,6 +206,8 @@ class _Reading:
         if wrong := [op for op in ops if type(op) not in _COMPARISONS]:
             at = node.comparators[ops.index(wrong[0])]
             raise self._refuse(at, "expected is and in outside of chains: put them in brackets")
+        for one, other in pairwise([node.left, *node.comparators]):
+            self._note_compared(one, other)
         compare, *_ = compares = [_COMPARISONS[type(op)] for op in ops]
         rights = [self.term(right, depth) for right in node.comparators]
         if len(rights) > 1:
@@ -210,14 +228,26 @@ class _Reading:
         if not isinstance(right, ast.Tuple | ast.List | ast.Set):
             raise self._refuse(right, "expected a list of literals after in, as in ('DE', 'FR')")
         among = [self._literal(each, "a number, a text, True or False") for each in right.elts]
+        for each in right.elts:
+            self._note_compared(node.left, each)
         return terms.membership(of, among, inside=isinstance(op, ast.In))
+
+    def _note_compared(self, one: ast.expr, other: ast.expr) -> None:
+        """Note what a comparison with a literal or a calculation takes a feature for."""
+        for known, compared in ((one, other), (other, one)):
+            if isinstance(known, ast.Constant | ast.BinOp | ast.UnaryOp):
+                self._note(str if isinstance(getattr(known, "value", 0), str) else float, compared)
+
+    def _note(self, kind: Kind, *nodes: ast.expr) -> None:
+        """Note that those of *nodes* that are features are taken for this kind."""
+        self.kinds |= {(node.id, kind) for node in nodes if isinstance(node, ast.Name)}
 
     def _step(self, node: ast.Attribute) -> str:
         if not isinstance(node.value, ast.Name):
             raise self._refuse(node, "expected the name of a step before the dot")
         if node.attr not in PARTS:
             raise self._refuse(node, f"expected one of {', '.join(PARTS)} after the dot")
-        self.steps.add(node.value.id)
+        self.parts.add((node.value.id, node.attr))
         return node.value.id
 
     def _literal(self, node: ast.expr, expected: str) -> Value:

@@ -115,7 +115,26 @@ def test_a_condition_says_what_it_reads() -> None:
     condition = parse("cheap.confidence < 0.9 and a + b > other.score and x is None")
     assert condition.features == {"a", "b", "x"}
     assert condition.steps == {"cheap", "other"}
+    assert condition.parts == {("cheap", "confidence"), ("other", "score")}
     assert condition.text == "cheap.confidence < 0.9 and a + b > other.score and x is None"
+
+
+@pytest.mark.parametrize(
+    ("text", "kinds"),
+    [
+        ("lang == 'de'", {("lang", str)}),
+        ("'de' != lang", {("lang", str)}),
+        ("1 < a <= b < 'x'", {("a", float), ("b", str)}),
+        ("a % 3 == b and -c > d", {(name, float) for name in "abcd"}),
+        ("new == True", {("new", float)}),
+        ("lang in ('de', 'fr')", {("lang", str)}),
+        ("n not in (1, -2)", {("n", float)}),
+        ("a > -3 and b < c * 2", {("a", float), ("b", float), ("c", float)}),
+        ("a == b or c or d is None", set()),
+    ],
+)
+def test_a_condition_says_what_it_takes_features_for(text: str, kinds: set[Any]) -> None:
+    assert parse(text).kinds == kinds
 
 
 @pytest.mark.parametrize(
