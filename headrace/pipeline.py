@@ -178,7 +178,7 @@ class Pipeline:
         self.alerts = options.checked_alerts(alerts, self.plan, self.rivals)
         self.ask = options.checked_ask(ask, self.task, taken.members)
         check_sources(self.log_sources, self.log.name)
-        self.combine = checked_combine(combine, self.task, taken.members, feature_names(self))
+        self.combine = checked_combine(combine, self.task, taken.members, feature_types(self))
 
     @property
     def label(self) -> str:
