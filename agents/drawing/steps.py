@@ -33,7 +33,8 @@ def drawn_steps(pipeline: Pipeline, frame: str) -> Inside:
     nodes = [features]
     for name, step in steps.items():
         kind: NodeKind = "challenger" if name in challengers else "step"
-        nodes.append(Node(places[name], kind, name, _of_step(step), frame))
+        role = ("challenger",) if name in challengers else ()
+        nodes.append(Node(places[name], kind, name, (*role, *_of_step(step)), frame))
     edges = [Edge(features.id, places[name]) for name, step in steps.items() if step.features]
     for name, needed in needs_of(steps).items():
         given = {each.step for each in steps[name].answers}

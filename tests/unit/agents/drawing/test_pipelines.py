@@ -109,6 +109,7 @@ def test_a_challenger_is_drawn_beside_the_models_and_may_give_the_answer() -> No
         ("model", "step"),
         ("new", "challenger"),
     ]
+    assert node(drawing, "new").lines == ("challenger", "StandardScaler | LogisticRegression")
     assert {("features", "new"), ("model", "answer"), ("answer", "fraud.predictions")} <= pairs(drawing)
     assert pairs(drawing, "order") == {("new", "answer")}
     assert node(drawing, "answer").lines == (
