@@ -101,6 +101,23 @@ def test_a_condition_in_python_is_called_by_its_name() -> None:
     assert node(drawing, "b").lines == ("GaussianNB", "when is_large")
 
 
+def test_a_challenger_is_drawn_beside_the_models_and_may_give_the_answer() -> None:
+    drawing = drawn(
+        [declare(challengers={"new": linear}, canary=hr.Canary(steps=(0.1, 1.0)), labels=hr.Labels("truth"))]
+    )
+    assert [(n.title, n.kind) for n in drawing.nodes if n.kind in ("step", "challenger")] == [
+        ("model", "step"),
+        ("new", "challenger"),
+    ]
+    assert node(drawing, "new").lines == ("challenger", "StandardScaler | LogisticRegression")
+    assert {("features", "new"), ("model", "answer"), ("answer", "fraud.predictions")} <= pairs(drawing)
+    assert pairs(drawing, "order") == {("new", "answer")}
+    assert node(drawing, "answer").lines == (
+        "or of the challenger that has won",
+        "canary: 0.1, 1 of the keys",
+    )
+
+
 def test_all_topics_of_a_log_lead_to_it_and_facts_are_in_one_box() -> None:
     source = hr.Topic("payments", Sale, key="country")
     lookup = hr.Lookup(hr.Topic("countries", Country, key="country"), key="country", fields=["risk"])
