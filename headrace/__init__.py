@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from headrace.scores.declaration import Metrics
     from headrace.steps.declaration import Step
     from headrace.tasks.promotion import Canary, Promotion
+    from headrace.tasks.routing import Route
     from schemas.events import Event, Limits
 
 __version__ = "0.1.0"
@@ -56,6 +57,7 @@ __all__ = [
     "Pipeline",
     "Promotion",
     "Ranks",
+    "Route",
     "Stack",
     "Step",
     "Thompson",
@@ -97,6 +99,7 @@ _HOME = {
     "Vote": "headrace.models.combine",
     "Metrics": "headrace.scores.declaration",
     "Pipeline": "headrace.pipeline",
+    "Route": "headrace.tasks.routing",
     "Promotion": "headrace.tasks.promotion",
     "Canary": "headrace.tasks.promotion",
     "Step": "headrace.steps.declaration",

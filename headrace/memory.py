@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from headrace import fold_faults
-from headrace.combination import as_member
+import msgspec
+
+from headrace import combination, fold_faults, routing
 from headrace.drift import Guard, guards_of, watch_of
 from headrace.errors import SnapshotError
 from headrace.feedback.asking import Asker
@@ -18,12 +19,13 @@ from headrace.keyed.entry import GROUPS, Making, Members, Models
 from headrace.keyed.models import KeyedModels
 from headrace.labels.waiting import Waiting
 from headrace.merged_log import MergedLog, Take
-from headrace.models.combining.combiner import COMBINE, Combiner
+from headrace.models.combining.combiner import COMBINE
 from headrace.models.digest import digest
 from headrace.models.verbs import binding_of, needs_label
 from headrace.pipeline import Pipeline
 from headrace.record import Counts, Record
 from headrace.referee import Referee
+from headrace.routing import ROUTE, Routing
 from headrace.sentinel import Sentinel
 from headrace.snapshots import pickling
 from headrace.snapshots.allowed import Allowed
@@ -32,7 +34,7 @@ from headrace.team import Team
 from headrace.truth import Observers, Truth
 from headrace.witness import Witness
 from schemas.log import DELETED, LogRecord
-from schemas.metrics import Contribution
+from schemas.metrics import Contribution, MetricsReport, RouteReport
 
 
 class Memory:
@@ -82,7 +84,9 @@ class Memory:
         supervised = {name for name in pipeline.models if needs_label(self.models[name])}
         place = pipeline.name, pipeline.label, topic, partition
         self.referee = _referee(pipeline, place)
-        self.team = Team(pipeline.steps, pipeline.combine, supervised, witness, self.referee)
+        self.team = Team(
+            pipeline.steps, pipeline.combine, supervised, witness, self.referee, Routing(partition)
+        )
         self.team.select(self._bound(self.models))
         self.keyed = self._new_keyed() if pipeline.scope == "key" else None
         self.reader = pipeline.reader()
@@ -120,6 +124,14 @@ class Memory:
         ``None`` where that is not learned, or by key.
         """
         return None if self.keyed is not None else self.team.combination.contributions()
+
+    def route(self) -> RouteReport | None:
+        """Return who has worked and what that cost; ``None`` where all work, or each key has its own."""
+        return None if self.keyed is not None else self.team.routing.report()
+
+    def _completed(self, report: MetricsReport) -> MetricsReport:
+        """Return *report* with what the team has learned of itself."""
+        return msgspec.structs.replace(report, contributions=self.contributions(), route=self.route())
 
     def digest(self) -> str:
         """Return a fingerprint of what the results to come depend on."""
@@ -237,8 +249,8 @@ class Memory:
         members = [(name, bind(models[name])) for name, bind in self._bindings.items()]
         members = fold_faults.with_faults(members)
         members = members if self._witness is None else self._witness.beside(members)
-        combiner = models.get(COMBINE)
-        return [*members, (COMBINE, as_member(combiner))] if isinstance(combiner, Combiner) else members
+        members = combination.beside(members, models.get(COMBINE))
+        return routing.beside(members, models.get(ROUTE))
 
     def _new_loop(self, place: tuple[str, str, str, int]) -> FeedbackLoop | None:
         pipeline, reading = self._pipeline, self._pipeline.remark_reader()
@@ -251,7 +263,7 @@ class Memory:
         pipeline, judge = self._pipeline, None
         if pipeline.plan is not None:
             said = pipeline.plan, pipeline.alerts, pipeline.rivals
-            judge = Judge(*said, self.waiting, place[1:], self.contributions)
+            judge = Judge(*said, self.waiting, place[1:], self._completed)
         asker = None if pipeline.ask is None else Asker(pipeline.ask, *place[1:])
         sentinel = None
         if pipeline.drift is not None:

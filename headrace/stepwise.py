@@ -19,6 +19,9 @@ Givens: TypeAlias = list[dict[Any, Any] | None]
 SKIPPED, FAILED, OK = "skipped", "failed", "ok"
 """Of a step on an event."""
 
+NOT_CHOSEN = "not chosen for this event"
+"""Why a step did not work, where a router decides."""
+
 
 class Stepwise:
     """Asks and teaches the models of a plan in its order.
@@ -36,12 +39,15 @@ class Stepwise:
     ----------
     models
         Names and verbs of the models of the next event, in the order of the plan.
+    idle
+        Names of those that do not work on it.
     """
 
     def __init__(self, plan: Plan, supervised: Collection[str], witness: Witness | None = None) -> None:
         self.models: Members = []
         self._nodes = plan.nodes
         self._members = plan.members
+        self.idle: Collection[str] = ()
         self._supervised = supervised
         self._witness = witness
 
@@ -51,6 +57,9 @@ class Stepwise:
         givens: Givens = []
         for node, (name, verbs) in zip(self._nodes, self.models, strict=True):
             givens.append(None)
+            if name in self.idle:
+                answers[name] = Answer(status=SKIPPED, why=NOT_CHOSEN)
+                continue
             if node.holds is not None and (skipped := _barred(node, x, answers, counts)) is not None:
                 answers[name] = skipped
                 continue
