@@ -19,7 +19,7 @@ from headrace.judge import Judge
 from headrace.labels.waiting import Waiting
 from headrace.scores.reports import COMBINED, gauges
 from headrace.tasks.contest import Contest
-from schemas.metrics import Contribution
+from schemas.metrics import Contribution, RouteReport
 
 _SIGNALS = {
     LABELS_MISSING: metrics.labels_missing,
@@ -89,6 +89,8 @@ class WorkerMetrics:
         if fold.loop is not None:
             self._feedback(fold.loop, partition)
         self._combination(fold.contributions or {}, partition)
+        if fold.route is not None:
+            self._route(fold.route, str(fold.partition))
         if fold.judge is not None:
             self._scores(fold.judge, partition)
         if fold.referee is not None:
@@ -142,6 +144,11 @@ class WorkerMetrics:
             ratio = 0.0 if found is None else found.e_value / found.limit
             metrics.key_share.labels(self._pipeline, partition, model).set(share)
             metrics.evidence.labels(self._pipeline, partition, model).set(ratio)
+
+    def _route(self, route: RouteReport, partition: str) -> None:
+        metrics.route_cost.labels(self._pipeline, partition).set(route.cost_us / 1e6)
+        for model, worked in route.worked.items():
+            metrics.route_worked.labels(self._pipeline, partition, model).set(worked)
 
     def _labels(self, waiting: Waiting, partition: str) -> None:
         for state, n in waiting.counts.items():

@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from headrace.steps.declaration import Step
     from headrace.tasks.breaker import Breaker
     from headrace.tasks.promotion import Canary, Promotion
+    from headrace.tasks.routing import Route
     from schemas.events import Event, Limits
 
 __version__ = "0.1.0"
@@ -61,6 +62,7 @@ __all__ = [
     "Pipeline",
     "Promotion",
     "Ranks",
+    "Route",
     "Stack",
     "Step",
     "Thompson",
@@ -102,6 +104,7 @@ _HOME = {
     "Vote": "headrace.models.combine",
     "Metrics": "headrace.scores.declaration",
     "Pipeline": "headrace.pipeline",
+    "Route": "headrace.tasks.routing",
     "Promotion": "headrace.tasks.promotion",
     "Canary": "headrace.tasks.promotion",
     "Breaker": "headrace.tasks.breaker",

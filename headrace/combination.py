@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from typing import Any
 
+from river import base
+
 from headrace.keyed.entry import Members
 from headrace.models.combine import Combine
 from headrace.models.combining.checks import Combination as Declared
 from headrace.models.combining.combiner import COMBINE, Combiner
-from headrace.models.verbs import Verbs
+from headrace.models.verbs import unasked
 from headrace.record import Counts
 from headrace.stepwise import reported
 from schemas import Answer
@@ -70,13 +72,9 @@ class Combination:
         }
 
 
-def as_member(combiner: Combiner) -> Verbs:
-    """Return *combiner* as it stands among the models, last: it is not asked as they are."""
-    return Verbs(_not_asked, _not_asked, combiner)
-
-
-def _not_asked(x: dict[Any, Any], y: Any) -> Any:
-    raise TypeError("a combination is asked with the answers of others")
+def beside(members: Members, combiner: base.Estimator | None) -> Members:
+    """Return *members* and, last, the *combiner* if there is one."""
+    return members if combiner is None else [*members, (COMBINE, unasked(combiner))]
 
 
 def _taught(

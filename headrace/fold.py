@@ -27,7 +27,7 @@ from headrace.referee import Referee
 from headrace.snapshots.allowed import Allowed
 from headrace.witness import Witness
 from schemas import Prediction, Refusal, Source, result_id
-from schemas.metrics import Contribution
+from schemas.metrics import Contribution, RouteReport
 
 STEP = "predict"
 """Name of a pipeline's only step, as result ids carry it."""
@@ -213,6 +213,11 @@ class Fold:
     def contributions(self) -> dict[str, Contribution] | None:
         """What each model has to say in the combined answers, where that is learned for the partition."""
         return self._memory.contributions()
+
+    @property
+    def route(self) -> RouteReport | None:
+        """Which members have worked and what that cost, where that is decided for the partition."""
+        return self._memory.route()
 
     @property
     def reach(self) -> int:

@@ -15,7 +15,7 @@ from headrace.labels.delays import Delays
 from headrace.labels.waiting import Waiting
 from headrace.scores.plan import Plan
 from headrace.scores.scoreboard import Scoreboard
-from schemas.metrics import Contribution, MetricsReport
+from schemas.metrics import MetricsReport
 from schemas.results import Answer
 
 METRICS, ALERTS = "metrics", "alerts"
@@ -47,8 +47,8 @@ class Judge:
         The events that wait for their label, where labels come later.
     place
         Name and version of the pipeline, topic and partition of the log.
-    contributions
-        Returns what each model has to say in the combined answers.
+    completed
+        Adds to a report what else is known of the models.
 
     Attributes
     ----------
@@ -67,7 +67,7 @@ class Judge:
         model_names: Sequence[str],
         waiting: Waiting | None,
         place: tuple[str, str, int],
-        contributions: Callable[[], dict[str, Contribution] | None] = lambda: None,
+        completed: Callable[[MetricsReport], MetricsReport] = lambda report: report,
     ) -> None:
         pipeline, topic, partition = place
         self.board = Scoreboard(plan, model_names, pipeline=pipeline, topic=topic, partition=partition)
@@ -77,7 +77,7 @@ class Judge:
         self.n_dead = self.n_alarms = 0
         self._every = plan.declared.every
         self._waiting = waiting
-        self._contributions = contributions
+        self._completed = completed
         self._flow = Flow()
         self._n_events = 0
         self._delays: dict[int, int] = {}
@@ -93,10 +93,7 @@ class Judge:
     ) -> Iterator[Fact]:
         """Score the answers to an event whose label is *y*; yield what there is to say, after *offset*."""
         if self.board.update(y, answers, final, x, time_s):
-            report = msgspec.structs.replace(
-                self.board.report(offset, time_s), contributions=self._contributions()
-            )
-            self.report = report
+            self.report = report = self._completed(self.board.report(offset, time_s))
             yield Fact(METRICS, report.id, _encode(report))
             yield from self._watched(signals_of(report), offset, time_s)
 

@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+import msgspec
 from river import base
 
-from headrace import fold_faults
+from headrace import combination, fold_faults, routing
 from headrace.circuits import Bench, Circuits, circuits_of
-from headrace.combination import as_member
 from headrace.drift import Guard, guards_of, watch_of
 from headrace.errors import SnapshotError
 from headrace.feedback.asking import Asker
@@ -21,12 +21,13 @@ from headrace.keyed.entry import GROUPS, Making, Members, Models
 from headrace.keyed.models import KeyedModels
 from headrace.labels.waiting import Waiting
 from headrace.merged_log import MergedLog, Take
-from headrace.models.combining.combiner import COMBINE, Combiner
+from headrace.models.combining.combiner import COMBINE
 from headrace.models.digest import digest
 from headrace.models.verbs import binding_of, needs_label
 from headrace.pipeline import Pipeline
 from headrace.record import Counts, Record
 from headrace.referee import Referee
+from headrace.routing import ROUTE, Routing
 from headrace.sentinel import Sentinel
 from headrace.snapshots import pickling
 from headrace.snapshots.allowed import Allowed
@@ -35,7 +36,7 @@ from headrace.team import Team
 from headrace.truth import Observers, Truth
 from headrace.witness import Witness
 from schemas.log import DELETED, LogRecord
-from schemas.metrics import Contribution
+from schemas.metrics import Contribution, MetricsReport, RouteReport
 
 
 class Memory:
@@ -124,6 +125,14 @@ class Memory:
         ``None`` where that is not learned, or by key.
         """
         return None if self.keyed is not None else self.team.combination.contributions()
+
+    def route(self) -> RouteReport | None:
+        """Return who has worked and what that cost; ``None`` where all work, or each key has its own."""
+        return None if self.keyed is not None else self.team.routing.report()
+
+    def _completed(self, report: MetricsReport) -> MetricsReport:
+        """Return *report* with what the team has learned of itself."""
+        return msgspec.structs.replace(report, contributions=self.contributions(), route=self.route())
 
     def digest(self) -> str:
         """Return a fingerprint of what the results to come depend on."""
@@ -243,12 +252,13 @@ class Memory:
         members = [(name, bind(models[name])) for name, bind in self._bindings.items()]
         members = fold_faults.with_faults(members)
         members = members if self._witness is None else self._witness.beside(members)
-        combiner = models.get(COMBINE)
-        return [*members, (COMBINE, as_member(combiner))] if isinstance(combiner, Combiner) else members
+        members = combination.beside(members, models.get(COMBINE))
+        return routing.beside(members, models.get(ROUTE))
 
     def _new_team(self, supervised: set[str], topic: str, partition: int) -> tuple[Team, Circuits | None]:
         pipeline = self._pipeline
-        team = Team(pipeline.steps, pipeline.combine, supervised, self._witness, self.referee)
+        router = Routing(partition)
+        team = Team(pipeline.steps, pipeline.combine, supervised, self._witness, self.referee, router)
         bench = Bench(self.models, self._bindings, self._allowed, self._install)
         circuits = circuits_of(pipeline, bench, topic, partition)
         team.watch({} if circuits is None else circuits.wards, pipeline.fallback)
@@ -273,7 +283,7 @@ class Memory:
         pipeline, judge = self._pipeline, None
         if pipeline.plan is not None:
             said = pipeline.plan, pipeline.alerts, pipeline.rivals
-            judge = Judge(*said, self.waiting, place[1:], self.contributions)
+            judge = Judge(*said, self.waiting, place[1:], self._completed)
         asker = None if pipeline.ask is None else Asker(pipeline.ask, *place[1:])
         sentinel = None
         if pipeline.drift is not None:

@@ -247,6 +247,18 @@ combine_share = Gauge(
     ["pipeline", "partition", "model"],
     registry=registry,
 )
+route_worked = Gauge(
+    "headrace_route_worked_ratio",
+    "Part of the events on which each step has worked; where a router decides for the whole partition.",
+    ["pipeline", "partition", "model"],
+    registry=registry,
+)
+route_cost = Gauge(
+    "headrace_route_cost_seconds",
+    "What the steps that worked on an event have cost on average, by the declared costs.",
+    ["pipeline", "partition"],
+    registry=registry,
+)
 alerts_firing = Gauge(
     "headrace_alerts_firing",
     "Rules that fire now; with metrics declared only.",

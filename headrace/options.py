@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, Literal, TypeAlias, get_args
 
 from river import base
@@ -17,6 +17,7 @@ from headrace.feedback.fit import check_ask, check_feedback
 from headrace.labels.declaration import Labels, check_labels
 from headrace.models.verbs import Task, gives_probabilities
 from headrace.scores.plan import Plan, checked_metrics
+from headrace.tasks.routing import Route
 from headrace.topic import Topic
 from schemas import Limits
 
@@ -196,6 +197,25 @@ def _checked_correction(waits: Labels, target: str | None, kinds: set[type], tas
             why=error.why,
             fix="kind='rating', or a target of one type that the models learn",
         ) from error
+
+
+def checked_route(route: Any, task: Task, members: Sequence[str]) -> Route | None:
+    """Return *route* if it can choose among *members*, or ``None``."""
+    if route is None:
+        return None
+    if not isinstance(route, Route):
+        shown = route.__name__ if isinstance(route, type) else repr(route)
+        raise DeclarationError(
+            "route", f"expected headrace.Route, got {shown}", fix="route=headrace.Route('ucb')"
+        )
+    if task not in ("classification", "regression"):
+        raise DeclarationError(
+            "route",
+            f"it learns from labels who is worth asking, and the models are for {task}",
+            fix="leave it out",
+        )
+    route.check(members)
+    return route
 
 
 def checked_ask(ask: Any, task: Task, samples: Mapping[str, base.Estimator]) -> AskFor | None:

@@ -32,10 +32,12 @@ from headrace.models.combining.checks import checked_combine
 from headrace.models.combining.combiner import COMBINE, Learning
 from headrace.options import MAX_KEYS, Scope
 from headrace.reader import Reader
+from headrace.routing import ROUTE, RouteModel
 from headrace.scores.declaration import Declared, Metrics
 from headrace.steps.backup import Constant, constant_answer
 from headrace.steps.declaration import Step
 from headrace.tasks.promotion import Canary, Promotion
+from headrace.tasks.routing import Route
 from headrace.topic import (
     Topic,
     check_fields,
@@ -83,6 +85,8 @@ class Pipeline:
         detectors, first for clusterers. Steps that others take as input do not count.
     fallback
         The answer where no model has one: a label, a number, the score of a detector. It is marked so.
+    route
+        Which of the models whose answers are combined work on an event: a `Route`. Default: all.
     features
         Names of the fields that reach the models. Default: all but id, target and time.
     transform
@@ -137,6 +141,7 @@ class Pipeline:
         key: str | None = None,
         combine: Combine | Learning | None = None,
         fallback: Label | Constant | None = None,
+        route: Route | None = None,
         features: Sequence[str] | None = None,
         transform: Callable[[], base.Transformer] | None = None,
         lookups: Sequence[Lookup] = (),
@@ -185,6 +190,9 @@ class Pipeline:
         self.alerts = options.checked_alerts(alerts, self.plan, self.rivals)
         self.ask = options.checked_ask(ask, self.task, taken.members)
         check_sources(self.log_sources, self.log.name)
+        self.route = options.checked_route(route, self.task, self.steps.members)
+        if self.route is not None:
+            self.steps = self.steps._replace(is_graph=True)
         self.combine = checked_combine(combine, self.task, taken.members, feature_types(self))
 
     @property
@@ -281,15 +289,13 @@ class Pipeline:
         )
 
     def fresh_models(self) -> dict[str, base.Estimator]:
-        """Return newly built models by name, and last how they combine, where that is learned."""
+        """Return newly built models by name, and last what is learned of how they combine and who works."""
         models = {name: factory() for name, factory in self.models.items()}
-        return models | self._fresh_combiner()
-
-    def _fresh_combiner(self) -> dict[str, base.Estimator]:
-        combine = self.combine
-        if not hasattr(combine, "fresh"):
-            return {}
-        return {COMBINE: combine.fresh(self.steps.members, self.task)}
+        if hasattr(self.combine, "fresh"):
+            models[COMBINE] = self.combine.fresh(self.steps.members, self.task)
+        if self.route is not None:
+            models[ROUTE] = RouteModel(self.route, self.steps.members, self.task)
+        return models
 
 
 def _remarks(kind: str, said: Labels | Feedback) -> LogSource:

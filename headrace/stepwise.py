@@ -23,6 +23,9 @@ Givens: TypeAlias = list[dict[Any, Any] | None]
 SKIPPED, FAILED, OK = "skipped", "failed", "ok"
 """Of a step on an event."""
 
+NOT_CHOSEN = "not chosen for this event"
+"""Why a step did not work, where a router decides."""
+
 _SAID = (OK, STAND_IN)
 
 
@@ -45,6 +48,8 @@ class Stepwise:
         beside one.
     wards
         Those who ask and teach models under watch, by name of the step.
+    idle
+        Names of those that do not work on it.
     """
 
     def __init__(self, plan: Plan, supervised: Collection[str], witness: Witness | None = None) -> None:
@@ -52,6 +57,7 @@ class Stepwise:
         self._by_name: dict[str, Verbs] = {}
         self._nodes = plan.nodes
         self._members = plan.members
+        self.idle: Collection[str] = ()
         self._supervised = supervised
         self.wards: Mapping[str, Ward] = {}
         self._witness = witness
@@ -73,6 +79,9 @@ class Stepwise:
         givens: Givens = []
         for node, (name, verbs) in zip(self._nodes, self.models, strict=False):
             givens.append(None)
+            if name in self.idle:
+                answers[name] = Answer(status=SKIPPED, why=NOT_CHOSEN)
+                continue
             if node.holds is not None and (skipped := _barred(node, x, answers, counts)) is not None:
                 answers[name] = skipped
                 continue

@@ -16,6 +16,7 @@ from headrace.models import labels
 from headrace.models.combining.checks import Combination as Declared
 from headrace.record import Counts
 from headrace.referee import Referee
+from headrace.routing import Routing
 from headrace.steps.backup import FALLBACK
 from headrace.steps.plan import Plan
 from headrace.stepwise import Stepwise, reported
@@ -49,13 +50,15 @@ class Team:
         Notes what is taught with a weight or as a reward, if somebody looks.
     referee
         Says who answers, where there are challengers.
+    routing
+        Says who works on an event.
 
     Attributes
     ----------
     step
         Number of events learned so far.
-    combination
-        How the answers become one.
+    combination, routing
+        How the answers become one, and who works on an event.
     """
 
     def __init__(
@@ -65,10 +68,12 @@ class Team:
         supervised: Collection[str],
         witness: Witness | None = None,
         referee: Referee | None = None,
+        routing: Routing | None = None,
     ) -> None:
         self.step = 0
         self.is_stepwise = plan.is_graph
         self.combination = Combination(combine)
+        self.routing = routing or Routing(0)
         self._is_supervised = bool(supervised)
         self._stepwise = Stepwise(plan, supervised, witness)
         self._members: Members = []
@@ -85,7 +90,7 @@ class Team:
 
     def select(self, members: Members) -> None:
         """Let the next event be for *members*."""
-        members = self.combination.take(members)
+        members = self.combination.take(self.routing.take(members))
         self._members = self._stepwise.models = members
         self._answer, self._learn, _ = members[0][1]
         self.work: Work = self._by_steps if self.is_stepwise else self._several
@@ -116,6 +121,7 @@ class Team:
             self._learn_all(x, y, counts, weight)
         if answers is not None and weight > 0.0:
             self.combination.learn_late(answers, x, y, counts)
+            self.routing.learn(answers, y)
         self._learned_late(counts)
 
     def _learn_all(self, x: dict[Any, Any], y: Any, counts: Counts, weight: float) -> None:
@@ -205,11 +211,13 @@ class Team:
     ) -> tuple[Answer, dict[str, Answer]]:
         """Ask step by step, then let those learn that have something to."""
         stepwise = self._stepwise
+        stepwise.idle = self.routing.idle()
         answers, givens = stepwise.ask(x, y, counts)
         final = self._combined(stepwise.said(answers), x, counts)
         if self._referee is not None:
             final = self._referee.answer(final, answers, who)
         stepwise.teach(givens, y, answers, counts)
+        self.routing.learn(answers, y)
         if y is not None or not self._is_supervised:
             self.step += 1
             counts.learned += 1

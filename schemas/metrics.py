@@ -64,6 +64,16 @@ class Contribution(msgspec.Struct, frozen=True, omit_defaults=True, gc=False):
     weight: float | None = None
 
 
+class RouteReport(msgspec.Struct, frozen=True, gc=False):
+    """On which part of the events each step has worked, where that is decided event by event.
+
+    ``cost_us`` is what an event has cost so far, on average.
+    """
+
+    worked: dict[str, float]
+    cost_us: float
+
+
 class MetricsReport(msgspec.Struct, frozen=True, omit_defaults=True, gc=False):
     """Scores of a partition's models, made after the record at ``source`` was folded.
 
@@ -73,8 +83,8 @@ class MetricsReport(msgspec.Struct, frozen=True, omit_defaults=True, gc=False):
 
     What feedback says comes in reports of its own, without scores: ``n`` counts the remarks then, ``policy``
     is what other policies of a bandit would have earned, ``ratings`` the mean rating of each model, "" being
-    the published answers. ``contributions`` tells, by model, how the answers are combined, where the whole
-    partition learns that.
+    the published answers. ``contributions`` tells by model how the answers are combined, where that is
+    learned, and ``route`` which models have worked, where that is: both for whole partitions only.
     """
 
     id: str
@@ -90,3 +100,4 @@ class MetricsReport(msgspec.Struct, frozen=True, omit_defaults=True, gc=False):
     policy: PolicyReport | None = None
     ratings: dict[str, MeanRating] | None = None
     contributions: dict[str, Contribution] | None = None
+    route: RouteReport | None = None

@@ -112,6 +112,15 @@ def binding_of(like: base.Estimator, task: Task, salt: int = 0) -> Bind:
     return bind
 
 
+def unasked(model: base.Estimator) -> Verbs:
+    """Return verbs for what is learned beside the models: its owner knows what to ask of *model*."""
+    return Verbs(_not_asked, _not_asked, model)
+
+
+def _not_asked(x: Features, y: Any) -> Any:
+    raise TypeError("this is no model of the user's")
+
+
 def _chooser(model: Any, *, salt: int) -> Verbs:
     return Verbs(partial(model.answer, salt=salt), _no_label, model)
 

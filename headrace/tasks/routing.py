@@ -53,8 +53,7 @@ class Route:
     explore
         How much is explored. Default: 0.5 for ucb, 1 for thompson, 0.05 for epsilon.
     cost
-        What each step costs an event, microseconds by name. ``None``: what workers measure, nothing until
-        then.
+        What each step costs an event, microseconds by name.
     price
         How much of a loss a millisecond is worth: with 0.1 a step that takes a millisecond longer has to be
         right in 10 % more of the events. The reward is ``1 - loss - price * cost``.
@@ -112,12 +111,18 @@ class Route:
                 why=f"steps: {', '.join(names)}",
             )
         if self.cost is None:
+            if self.price or self.budget_us is not None:
+                raise DeclarationError(
+                    "route.cost",
+                    "a price or a budget needs to know what each step costs",
+                    fix="cost={" + ", ".join(f"{name!r}: 20" for name in names) + "}  microseconds an event",
+                )
             return
         if set(self.cost) != set(names):
             raise DeclarationError(
                 "route.cost",
                 f"expected a cost for each of {', '.join(names)}, got {', '.join(self.cost)}",
-                fix="leave it out: workers then measure it",
+                why="these are the members: what no other step takes as its input",
             )
         if self.budget_us is not None and min(self.cost.values()) > self.budget_us:
             raise DeclarationError(
@@ -274,6 +279,6 @@ def _checked_costs(cost: Any) -> dict[str, float]:
         raise DeclarationError(
             "route.cost",
             f"expected microseconds by name, got {cost!r}",
-            fix="cost={'linear': 20, 'forest': 900}, or leave it out: workers then measure it",
+            fix="cost={'linear': 20, 'forest': 900}  microseconds an event",
         )
     return {name: _checked_number(f"cost[{name!r}]", value) for name, value in cost.items()}

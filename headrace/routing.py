@@ -1,0 +1,87 @@
+"""Which members of a team work on an event, where a bandit decides that; learned with its models."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from river import base
+
+from headrace.feedback.chance import draw
+from headrace.keyed.entry import Members
+from headrace.models.combining.losses import Losses, checked_loss
+from headrace.models.verbs import Task, unasked
+from headrace.tasks.routing import Route
+from schemas import Answer
+from schemas.metrics import RouteReport
+
+ROUTE = "route"
+"""Name, among the models, of what is learned of who should work."""
+
+_NOBODY: frozenset[str] = frozenset()
+
+
+class RouteModel(base.Estimator):
+    """A router, and how the answers of those that worked are measured; part of the models' state."""
+
+    def __init__(self, route: Route, names: Sequence[str], task: Task) -> None:
+        self.seed = route.seed
+        self.names = frozenset(names)
+        self.router = route.fresh(names)
+        self.losses = Losses(checked_loss(None, ("zero_one", "absolute"), task), None)
+
+    def idle(self, salt: int) -> frozenset[str]:
+        """Return who does not work on the next event; *salt* makes the chance of partitions differ."""
+        return self.names.difference(self.router.choose(lambda n: draw(self.seed, n, salt)))
+
+    def learn(self, answers: dict[str, Answer], y: Any) -> None:
+        """Learn how wrong each of those was that answered; *y* is right."""
+        said = {
+            name: answer
+            for name, answer in answers.items()
+            if name in self.names and answer.prediction is not None
+        }
+        self.router.learn(self.losses.of(said, y))
+
+
+class Routing:
+    """Asks the router of the models that are selected, if there is one.
+
+    Parameters
+    ----------
+    salt
+        A number of the partition.
+    """
+
+    def __init__(self, salt: int) -> None:
+        self._salt = salt
+        self._model: RouteModel | None = None
+
+    def take(self, members: Members) -> Members:
+        """Return all but the router of *members*, which decides from now on."""
+        if members[-1][0] != ROUTE:
+            return members
+        *others, (_, verbs) = members
+        self._model = verbs.model  # type: ignore[assignment] # a router
+        return others
+
+    def idle(self) -> frozenset[str]:
+        """Return who does not work on the next event."""
+        return _NOBODY if self._model is None else self._model.idle(self._salt)
+
+    def learn(self, answers: dict[str, Answer], y: Any) -> None:
+        """Learn from the *answers* to an event, made before it was learned, that *y* is right."""
+        if self._model is not None and y is not None:
+            self._model.learn(answers, y)
+
+    def report(self) -> RouteReport | None:
+        """Return who has worked and what that cost, ``None`` without a router."""
+        if self._model is None:
+            return None
+        router = self._model.router
+        return RouteReport(router.shares(), router.mean_cost_us)
+
+
+def beside(members: Members, model: base.Estimator | None) -> Members:
+    """Return *members* and, last, the router *model* if there is one."""
+    return members if model is None else [*members, (ROUTE, unasked(model))]

@@ -1,0 +1,201 @@
+"""A route in a pipeline: only those that are chosen work, and learn; what it has learned comes back."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from river import anomaly, dummy, linear_model, metrics, naive_bayes, tree
+
+from headrace import Event, Labels, Metrics, Pipeline, Route, Step, Topic, Vote, Weighted
+from headrace.feedback.chance import draw
+from headrace.testing import Harness
+from schemas.metrics import RouteReport
+from tests.declaring import fault_of
+
+
+class Reading(Event):
+    at: float
+    place: str
+    a: float
+    b: float
+    good: bool | None = None
+
+
+SOURCE = Topic("readings", Reading, key="place", time="at")
+LATE = Labels("truths", event_id="event_id", label="label", wait_s=10_000)
+MODELS: dict[str, Any] = {
+    "bayes": naive_bayes.GaussianNB,
+    "tree": tree.HoeffdingTreeClassifier,
+    "none": dummy.NoChangeClassifier,
+}
+COST = {"bayes": 20.0, "tree": 90.0, "none": 1.0}
+
+
+def pipeline(route: Route | None, **options: Any) -> Pipeline:
+    wanted: dict[str, Any] = {"source": SOURCE, "models": MODELS, "target": "good", "features": ["a", "b"]}
+    return Pipeline("readings", route=route, **(wanted | options))
+
+
+def reading(i: int) -> dict[str, Any]:
+    return {
+        "id": f"e{i}",
+        "at": 1e9 + i,
+        "place": "nsw"[i % 3],
+        "a": i * 37 % 101 / 50,
+        "b": i * 61 % 97 / 50,
+    }
+
+
+def truth(i: int) -> bool:
+    return reading(i)["a"] > reading(i)["b"]
+
+
+def fed(harness: Harness, start: int, stop: int, *, delay: int = 0) -> None:
+    for i in range(start, stop):
+        if not delay:
+            harness.send({**reading(i), "good": truth(i)})
+            continue
+        harness.send(reading(i))
+        if i >= delay:
+            harness.label({"event_id": f"e{i - delay}", "label": truth(i - delay)}, timestamp_ms=i)
+
+
+def worked(prediction: dict[str, Any]) -> list[str]:
+    return [name for name, step in prediction["steps"].items() if step["status"] == "ok"]
+
+
+@pytest.mark.parametrize("delay", [0, 9])
+@pytest.mark.parametrize("policy", ["ucb", "thompson", "epsilon", "halving"])
+def test_those_work_that_a_router_of_its_own_chooses_from_what_was_published(policy: Any, delay: int) -> None:
+    route = Route(policy, first=30, seed=5)
+    harness = Harness(pipeline(route, labels=LATE if delay else None))
+    fed(harness, 0, 150, delay=delay)
+
+    router = route.fresh([*MODELS])
+    for i, prediction in enumerate(harness.predictions):
+        chosen = router.choose(lambda n: draw(5, n))
+        assert worked(prediction) == [name for name in MODELS if name in chosen]
+        idle = {step.get("why") for name, step in prediction["steps"].items() if name not in chosen}
+        assert idle <= {"not chosen for this event"}
+        if (known := i - delay) >= 0:
+            steps = harness.predictions[known]["steps"]
+            said = {name: step.get("prediction") for name, step in steps.items()}
+            router.learn({name: float(p != truth(known)) for name, p in said.items() if p is not None})
+
+
+def test_who_does_not_work_does_not_learn() -> None:
+    harness = Harness(pipeline(Route("epsilon")))
+    fed(harness, 0, 100)
+
+    tree_model: Any = harness.fold.models["tree"]
+    n_worked = sum("tree" in worked(prediction) for prediction in harness.predictions)
+    assert 0 < n_worked < 100
+    assert tree_model._train_weight_seen_by_model == n_worked
+
+
+@pytest.mark.parametrize("options", [{}, {"labels": LATE}, {"scope": "key"}], ids=["plain", "late", "by key"])
+@pytest.mark.parametrize("policy", ["ucb", "thompson", "halving"])
+def test_after_a_restore_it_goes_on_to_the_bit(policy: Any, options: dict[str, Any]) -> None:
+    def new() -> Harness:
+        route = Route(policy, first=10, cost=COST, budget_us=60.0, price=0.1)
+        return Harness(pipeline(route, combine=Weighted(), **options))
+
+    delay = 9 if "labels" in options else 0
+    harness, other = new(), new()
+    fed(harness, 0, 90, delay=delay)
+    other.restore(harness.snapshot())
+    other.seek(harness.inlet_offsets())
+    before = len(harness.predictions)
+
+    fed(harness, 90, 150, delay=delay)
+    fed(other, 90, 150, delay=delay)
+
+    assert other.predictions == harness.predictions[before:]
+    assert other.digest() == harness.digest()
+
+
+def test_the_budget_holds_over_all_events_and_the_report_says_what_was_spent() -> None:
+    harness = Harness(
+        pipeline(Route("ucb", cost=COST, budget_us=30.0), metrics=Metrics(metrics.Accuracy, every=50))
+    )
+    fed(harness, 0, 200)
+
+    spent = 0.0
+    for n, prediction in enumerate(harness.predictions, start=1):
+        spent += sum(COST[name] for name in worked(prediction))
+        assert spent <= 30.0 * n
+    assert harness.fold.route is not None
+    assert harness.fold.route.cost_us == pytest.approx(spent / 200)
+    counts = {name: sum(name in worked(p) for p in harness.predictions) / 200 for name in MODELS}
+    assert harness.metrics[-1]["route"] == {"worked": counts, "cost_us": harness.fold.route.cost_us}
+
+
+def test_steps_that_others_take_as_input_always_work() -> None:
+    models = {
+        "base": naive_bayes.GaussianNB,
+        "low": Step(linear_model.LogisticRegression, inputs=["base.probability"]),
+        "high": Step(tree.HoeffdingTreeClassifier, inputs=["features", "base.probability"]),
+    }
+    harness = Harness(pipeline(Route("thompson"), models=models))
+    fed(harness, 0, 60)
+
+    assert all(len(worked(p)) == 2 and "base" in worked(p) for p in harness.predictions)
+    assert harness.fold.route is not None
+    assert harness.fold.route.worked.keys() == {"low", "high"}
+
+
+def test_each_key_has_a_router_of_its_own_and_no_common_report() -> None:
+    harness = Harness(pipeline(Route("ucb"), scope="key"))
+    fed(harness, 0, 60)
+
+    assert harness.fold.route is None
+    first = {key: worked(harness.predictions[i]) for i, key in enumerate("nsw")}
+    assert first == {key: ["bayes"] for key in "nsw"}  # each begins anew
+
+
+def test_without_a_route_all_work_and_nothing_is_told() -> None:
+    harness = Harness(pipeline(None, metrics=Metrics(metrics.Accuracy, every=50)))
+    fed(harness, 0, 50)
+
+    assert "steps" not in harness.predictions[0]
+    assert "route" not in harness.metrics[0]
+    assert harness.fold.route is None
+
+
+TWO: dict[str, Any] = {"a": naive_bayes.GaussianNB, "b": tree.HoeffdingTreeClassifier}
+
+
+@pytest.mark.parametrize(
+    ("options", "culprit"),
+    [
+        ({"route": Route}, "route"),
+        ({"route": "ucb"}, "route"),
+        ({"route": Route(), "models": naive_bayes.GaussianNB}, "route"),
+        ({"route": Route(pick=3)}, "route.pick"),
+        ({"route": Route(budget_us=100)}, "route.cost"),
+        ({"route": Route(price=1)}, "route.cost"),
+        ({"route": Route(cost={"a": 1.0, "c": 1.0})}, "route.cost"),
+        (
+            {
+                "route": Route(),
+                "models": {
+                    "a": lambda: anomaly.HalfSpaceTrees(seed=1),
+                    "b": lambda: anomaly.HalfSpaceTrees(seed=7),
+                },
+                "target": None,
+            },
+            "route",
+        ),
+    ],
+)
+def test_what_a_route_cannot_choose_from_is_refused(options: dict[str, Any], culprit: str) -> None:
+    assert fault_of(**({"models": TWO} | options)).argument == culprit
+
+
+def test_the_same_route_in_two_pipelines_is_two_routers() -> None:
+    route = Route("epsilon")
+    one, other = Harness(pipeline(route)), Harness(pipeline(route, combine=Vote("hard")))
+    fed(one, 0, 50)
+
+    assert other.fold.route == RouteReport(dict.fromkeys(MODELS, 0.0), 0.0)
