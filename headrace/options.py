@@ -17,6 +17,7 @@ from headrace.feedback.fit import check_ask, check_feedback
 from headrace.labels.declaration import Labels, check_labels
 from headrace.models.verbs import Task, gives_probabilities
 from headrace.scores.plan import Plan, checked_metrics
+from headrace.steps.external import External
 from headrace.tasks.routing import Route
 from headrace.topic import Topic
 from schemas import Limits
@@ -199,7 +200,9 @@ def _checked_correction(waits: Labels, target: str | None, kinds: set[type], tas
         ) from error
 
 
-def checked_route(route: Any, task: Task, members: Sequence[str]) -> Route | None:
+def checked_route(
+    route: Any, task: Task, members: Sequence[str], external: Mapping[str, External]
+) -> Route | None:
     """Return *route* if it can choose among *members*, or ``None``."""
     if route is None:
         return None
@@ -214,8 +217,27 @@ def checked_route(route: Any, task: Task, members: Sequence[str]) -> Route | Non
             f"it learns from labels who is worth asking, and the models are for {task}",
             fix="leave it out",
         )
+    if external:
+        raise DeclarationError(
+            "route",
+            f"it chooses among models of this process, and {next(iter(external))!r} is outside",
+            why="what a step outside costs is not measured here",
+            fix="leave it out; when= of an External step says which events are worth asking it",
+        )
     route.check(members)
     return route
+
+
+def checked_external(external: dict[str, External], scope: Scope) -> dict[str, External]:
+    """Return the *external* steps, which work with the models of a partition."""
+    if external and scope == "key":
+        raise DeclarationError(
+            "models",
+            "models by key have no external steps",
+            why="an answer that comes later would change which key gives way",
+            fix="scope='partition', or a pipeline of its own for the external step",
+        )
+    return external
 
 
 def checked_ask(ask: Any, task: Task, samples: Mapping[str, base.Estimator]) -> AskFor | None:
