@@ -4,49 +4,45 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Awaitable, Callable
 from typing import Any
 
-import msgspec
-import structlog
-from aiokafka import ConsumerRecord
 from faust.types import TP
 
+from agents import permissions
+from agents.control import Asked, Control, Found, Stray
+from agents.pinning import PIN, Pinning
 from headrace import mutants
-from headrace.errors import SnapshotError
+from headrace.errors import OrderError, SnapshotError
 from headrace.pipeline import Pipeline
 from headrace.snapshots.keys import Keyring
-from schemas.commands import KEY_HEADER, MAC_HEADER, Command
+from schemas.audit import AuditEvent
+from schemas.commands import FROM_SNAPSHOT, Command
 from schemas.decisions import Decision
-from schemas.snapshots import SnapshotHeader
 from streams.kafka_ports import TailReader
 from streams.partition import Partition
 from streams.partitions import Partitions
-from streams.ports import Journal, Processor, SnapshotStore, Stored
-from streams.snapshotting import ADVANCE_S
+from streams.ports import Journal, Processor, SnapshotStore
 from streams.topics import CONTROL_TOPIC, dead_topic, predictions_topic
 
-log = structlog.get_logger(__name__)
-
-PIN = "pin-"
 LOOK_INTERVAL_S = 1.0
-CAPTURE_WITHIN_S = 60.0
 _LOOK_BACK = 100
-_CATCH_UP_RECORDS = 2_000
-
-_decoder = msgspec.json.Decoder(Command)
 
 
 class Commands:
     """Reads the control topic and answers each command once, with a decision or a refusal.
 
     Who owns the partition answers; a command that finds no owner waits for one until it expires. A command is
-    known by its id: one that is answered in the decisions topic is done, whoever reads it again.
+    known by its id: one that is answered in the decisions topic is done, whoever reads it again. What was
+    answered is told to *audit*, after it was written down; what is no command at all too, by the owner of
+    the first partition.
 
     Parameters
     ----------
     open_processor
         Makes a processor with fresh models, to work an unlearned state out.
+    audit
+        Told what became of each command, perhaps again after a restart.
     """
 
     def __init__(  # noqa: PLR0913 - ports, keyword-only
@@ -59,16 +55,17 @@ class Commands:
         store: SnapshotStore,
         journal: Journal,
         open_processor: Callable[[TP], Processor],
+        audit: Callable[[AuditEvent], Awaitable[None]],
     ) -> None:
         self._pipeline = pipeline
         self._partitions = partitions
-        self._keyring = keyring
+        self._control = Control(pipeline.name, pipeline.log.partitions, keyring)
         self._reader = reader
-        self._store = store
         self._journal = journal
-        self._open_processor = open_processor
+        self._audit = audit
+        self._pinning = Pinning(partitions, reader=reader, store=store, open_processor=open_processor)
         self._next_offset = 0
-        self._waiting: dict[str, Command] = {}
+        self._waiting: list[Found] = []
 
     async def watch(self) -> None:
         """Look for ever."""
@@ -78,121 +75,58 @@ class Commands:
 
     async def look(self) -> None:
         """Read what is new in the control topic and carry out what can be."""
-        for record in await self._reader.read(CONTROL_TOPIC, 0, self._next_offset):
-            self._next_offset = record.offset + 1
-            command = self._command(record)
-            if command is not None and command.pipeline == self._pipeline.name:
-                self._waiting[command.id] = command
-        for command in list(self._waiting.values()):
-            await self._answer(command)
+        records = await self._reader.read(CONTROL_TOPIC, 0, self._next_offset)
+        if records:
+            self._next_offset = records[-1].offset + 1
+            self._waiting += self._control.read(records)
+        self._waiting = [found for found in self._waiting if not await self._is_done(found)]
 
-    def _command(self, record: ConsumerRecord) -> Command | None:
-        headers = dict(record.headers)
-        try:
-            self._keyring.verify(
-                (headers.get(KEY_HEADER) or b"").decode(errors="replace"),
-                record.value or b"",
-                bytes.fromhex((headers.get(MAC_HEADER) or b"").decode(errors="replace")),
-            )
-            return _decoder.decode(record.value)
-        except (SnapshotError, ValueError) as error:  # msgspec's errors are ValueErrors
-            log.warning("command_refused", offset=record.offset, why=str(error).split("\n")[0])
-            return None
-
-    async def _answer(self, command: Command) -> None:
-        tp = TP(self._pipeline.log.name, command.partition)
+    async def _is_done(self, found: Found) -> bool:
+        tp = TP(self._pipeline.log.name, 0 if isinstance(found, Stray) else found.partition)
         if tp not in self._partitions:
-            return
+            return False
+        if isinstance(found, Stray):
+            await self._audit(found.event)
+            return True
         owned = self._partitions[tp]
-        if command.id in owned.timeline.answered and not mutants.active("command_twice"):
-            del self._waiting[command.id]
-            return
+        if found.command.id not in owned.timeline.answered or mutants.active("command_twice"):
+            await self._answer(found, tp, owned)
+        answered = owned.timeline.answered.get(found.command.id)
+        if answered is None:
+            return False
+        await self._audit(found.answer(answered))
+        return not mutants.active("command_twice")
+
+    async def _answer(self, asked: Asked, tp: TP, owned: Partition) -> None:
+        command = asked.command
         try:
-            found = await self._checked(command, owned)
-            if not owned.may_decide(await self._published_end(command.partition)):
-                return
-            decision = Decision(
-                command.id,
-                -1,
-                -1,
-                command.action,
-                f"{PIN}{command.id}",
-                command.excluded,
-                version=self._pipeline.version,
-            )
-            act = await owned.decide(self._journal, decision, self._maker(command, tp, found.blob))
-        except SnapshotError as error:
-            log.warning("command_refused", id=command.id, partition=command.partition, why=error.what)
+            _require_allowed(asked, owned)
+            if command.action in FROM_SNAPSHOT:
+                await self._restore(command, tp, owned)
+            else:
+                await self._order(command, owned)
+        except (OrderError, SnapshotError) as error:
             await owned.refuse(self._journal, command.id, str(error))
-            return
-        if act is not None:
-            log.warning(
-                "decision",
-                id=command.id,
-                action=command.action,
-                partition=command.partition,
-                at=act.decision.at,
-                snapshot=command.snapshot_id,
-            )
 
-    async def _checked(self, command: Command, owned: Partition) -> Stored:
-        """Return the snapshot that *command* names, if it may be used."""
-        if time.time() * 1000 > command.expires_ms:
-            raise SnapshotError("expired", "the command came too late: it has expired")
-        stored = await self._store.read(command.partition, command.snapshot)
-        found = [one for one in stored if one.slot == command.snapshot]
-        header = owned.processor.header_of(found[0].blob) if found else None
-        if header is None or header.id != command.snapshot_id:
-            raise SnapshotError(
-                "not_there",
-                f"snapshot {command.snapshot_id} is not in slot {command.snapshot}",
-                why="a newer one has taken its place",
-                fix="headrace model history TARGET",
-            )
-        _require_lineage(command, header, owned)
-        return found[0]
+    async def _restore(self, command: Command, tp: TP, owned: Partition) -> None:
+        """Let the models become those of a snapshot."""
+        found = await self._pinning.checked(command, tp, owned)
+        if owned.may_decide(await self._published_end(tp.partition)):
+            decision = self._decision(command, snapshot=f"{PIN}{command.id}", excluded=command.excluded)
+            await owned.decide(self._journal, decision, self._pinning.maker(command, tp, found.blob))
 
-    def _maker(self, command: Command, tp: TP, blob: bytes) -> Callable[[int], Any]:
-        async def as_it_is(_: int) -> bytes:
-            return blob
+    async def _order(self, command: Command, owned: Partition) -> None:
+        """Do something to one model, or let the whole partition rest."""
+        action = command.action
+        # Who is paused may never come to where results were published: to go on changes none of them.
+        published = 0 if action == "resume" else await self._published_end(owned.tp.partition)
+        if owned.may_decide(published):
+            decision = self._decision(command, model=command.model, value=command.value)
+            if await owned.decide(self._journal, decision) is not None and action == "resume":
+                await self._partitions.read_on()
 
-        async def caught_up(offset: int) -> bytes:
-            owned = self._partitions[tp]
-            facts = {"epoch": owned.epoch, "decision": owned.snapshots.decision}
-            return await self._caught_up(tp, blob, offset, command.excluded, facts)
-
-        return as_it_is if command.action == "rollback" else caught_up
-
-    async def _caught_up(
-        self,
-        tp: TP,
-        blob: bytes,
-        offset: int,
-        excluded: Iterable[tuple[int, int]],
-        facts: Mapping[str, int],
-    ) -> bytes:
-        """Return the state of *blob* moved on to *offset*, without the *excluded* records."""
-        processor = self._open_processor(tp)
-        processor.restore([blob])
-        records = await self._reader.read(tp.topic, tp.partition, processor.next_offset)
-        start = await self._reader.start(tp.topic, tp.partition)
-        if start > processor.next_offset:
-            raise SnapshotError(
-                "lost_records",
-                f"the log begins at offset {start}, and the unlearned state ends at {processor.next_offset}",
-                why="retention deleted what lies between",
-                fix="run the command again: it then starts from a newer state",
-            )
-        wanted = [
-            record
-            for record in records
-            if record.offset < offset and not any(a <= record.offset <= b for a, b in excluded)
-        ]
-        for i in range(0, len(wanted), _CATCH_UP_RECORDS):
-            processor.process(wanted[i : i + _CATCH_UP_RECORDS], None)
-            await asyncio.sleep(0)
-        processor.next_offset = offset
-        return await _written_down(processor, facts)
+    def _decision(self, command: Command, **more: Any) -> Decision:
+        return Decision(command.id, -1, -1, command.action, version=self._pipeline.version, **more)
 
     async def _published_end(self, partition: int) -> int:
         """Return the offset after the last record that has a result or a dead letter, whoever wrote it."""
@@ -205,37 +139,19 @@ class Commands:
         return max(ends)
 
 
-def _require_lineage(command: Command, header: SnapshotHeader, owned: Partition) -> None:
-    """Refuse a snapshot that a decision since has made unfit for *command*."""
-    if header.reaches_back:
-        raise SnapshotError("not_whole", f"snapshot {header.id} is not whole: it only adds to others")
-    since = owned.timeline.after(header.decision)
-    if command.action == "unlearn" and since:
-        raise SnapshotError(
-            "decided_since",
-            f"snapshot {header.id} was worked out before another decision",
-            fix="run the command again",
+def _require_allowed(asked: Asked, owned: Partition) -> None:
+    """Refuse a command of somebody who may not give it, that came too late, or after another decision."""
+    command = asked.command
+    if (reason := permissions.refusal(command, asked.key_id)) is not None:
+        raise OrderError(reason)
+    if time.time() * 1000 > command.expires_ms:
+        raise OrderError("the command came too late: it has expired")
+    version, expected = owned.timeline.n_decided, command.expected_version
+    if expected is not None and expected != version:
+        raise OrderError(
+            f"expected version {expected} of partition {owned.tp.partition}, it is {version}",
+            why="that is how many decisions the partition has had: another one was made meanwhile"
+            if expected < version
+            else "that is how many decisions the partition has had",
+            fix="headrace model ls TARGET   shows what is; then give the command again",
         )
-    unlearned = [first for act in since for first, _ in act.decision.excluded if first < header.next_offset]
-    if unlearned:
-        raise SnapshotError(
-            "holds_unlearned",
-            f"snapshot {header.id} holds what was unlearned since",
-            why=f"records from offset {unlearned[0]} on were taken out of the models later",
-        )
-
-
-async def _written_down(processor: Processor, facts: Mapping[str, int]) -> bytes:
-    """Return the whole state of *processor* as a snapshot; lets others work meanwhile."""
-    capture = processor.capture(whole=True)
-    try:
-        async with asyncio.timeout(CAPTURE_WITHIN_S):
-            while not capture.advance(ADVANCE_S):  # noqa: ASYNC110 - a child process tells nobody
-                await asyncio.sleep(ADVANCE_S)
-        return capture.blob(facts)[1]
-    except TimeoutError as error:
-        raise SnapshotError(
-            "too_slow", f"the unlearned state could not be written down within {CAPTURE_WITHIN_S:.0f} s"
-        ) from error
-    finally:
-        capture.close(written=False)

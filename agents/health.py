@@ -1,18 +1,20 @@
-"""A worker's own web server: alive, ready, metrics. It is up before the worker joins its group."""
+"""A worker's own web server: alive, ready, models, metrics. It is up before the worker joins its group."""
 
 from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from typing import Any
 
+import msgspec
 import orjson
 from aiohttp import web
 from prometheus_client import generate_latest
 from prometheus_client.exposition import CONTENT_TYPE_LATEST
 
+from agents.stands import Stand
 from headrace.errors import HeadraceError
 from headrace.metrics import registry
 
@@ -21,17 +23,22 @@ STALLED_AFTER_S = 5.0
 
 
 class Health:
-    """What `/live` and `/ready` answer.
+    """What `/live`, `/ready` and `/models` answer.
 
     Parameters
     ----------
     status
         Gives the worker's state; ``ready`` in it decides `/ready`.
+    models
+        Gives how the models stand, partition by partition.
 
     """
 
-    def __init__(self, status: Callable[[], Mapping[str, Any]]) -> None:
+    def __init__(
+        self, status: Callable[[], Mapping[str, Any]], models: Callable[[], Sequence[Stand]]
+    ) -> None:
         self._status = status
+        self._models = models
         self._beat_at = time.monotonic()
 
     async def beat(self) -> None:
@@ -50,6 +57,10 @@ class Health:
         status = self._status()
         return _json(status, ok=bool(status["ready"]))
 
+    async def models(self, _: web.Request) -> web.Response:
+        """How the models of the partitions that it holds stand at this moment."""
+        return _json({"partitions": msgspec.to_builtins(list(self._models()))}, ok=True)
+
     async def metrics(self, _: web.Request) -> web.Response:
         """Prometheus exposition."""
         return web.Response(
@@ -67,7 +78,12 @@ def _json(content: Mapping[str, Any], *, ok: bool) -> web.Response:
 
 
 @asynccontextmanager
-async def serving(host: str, port: int, status: Callable[[], Mapping[str, Any]]) -> AsyncIterator[int]:
+async def serving(
+    host: str,
+    port: int,
+    status: Callable[[], Mapping[str, Any]],
+    models: Callable[[], Sequence[Stand]] = lambda: (),
+) -> AsyncIterator[int]:
     """Serve on *host*:*port* (0: any free one) while the body runs; yield the port.
 
     Raises
@@ -76,10 +92,11 @@ async def serving(host: str, port: int, status: Callable[[], Mapping[str, Any]])
         If the port is in use.
 
     """
-    health = Health(status)
+    health = Health(status, models)
     app = web.Application()
     app.router.add_get("/live", health.live)
     app.router.add_get("/ready", health.ready)
+    app.router.add_get("/models", health.models)
     app.router.add_get("/metrics", health.metrics)
     runner = web.AppRunner(app, access_log=None, shutdown_timeout=0.5)
     await runner.setup()

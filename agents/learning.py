@@ -24,6 +24,7 @@ from schemas.cloudevents import (
     Headers,
     common_headers,
 )
+from schemas.decisions import Decision
 from schemas.snapshots import SnapshotHeader
 from streams.app import HeadraceApp
 from streams.partitions import Partitions
@@ -106,6 +107,14 @@ class Learner:
     def adopt_models(self, blobs: Sequence[bytes]) -> None:
         """Take over the models of a snapshot, and keep offset and step."""
         self.fold.adopt_models(self._sealer.load(blobs)[1])
+
+    def require_possible(self, decision: Decision) -> None:
+        """Refuse an order that cannot be carried out; see `headrace.fold.Fold.require_possible`."""
+        self.fold.require_possible(decision.action, decision.model, decision.value)
+
+    def carry_out(self, decision: Decision) -> None:
+        """Carry out an order."""
+        self.fold.order(decision.action, decision.model, decision.value)
 
     def process(self, records: Sequence[Any], outbox: Outbox | None) -> None:
         """Fold *records*; with no outbox, silently."""

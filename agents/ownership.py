@@ -14,6 +14,7 @@ from aiokafka import AIOKafkaConsumer, AIOKafkaProducer
 from faust.types import TP
 
 from agents.answered import Answered
+from agents.audit import Auditor
 from agents.commands import Commands
 from agents.learning import Learner
 from agents.sealing import Sealer
@@ -125,7 +126,12 @@ async def owning(
             observer=Told(metrics),
         )
         commands = Commands(
-            pipeline, partitions, keyring=keys, open_processor=open_processor, **kafka._asdict()
+            pipeline,
+            partitions,
+            keyring=keys,
+            open_processor=open_processor,
+            audit=Auditor(kafka.reader, lambda: raw_producer(app)).say,
+            **kafka._asdict(),
         )
         yield Ownership(partitions, [commands.watch(), *([standby.follow()] if standby else [])])
 

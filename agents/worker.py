@@ -14,11 +14,12 @@ import structlog
 from aiokafka.errors import KafkaError
 from faust.types import TP
 
-from agents import health, intake, learning, rounds, watchdog
+from agents import health, intake, learning, rounds, stands, watchdog
 from agents.lag import LagWatch
 from agents.lease import Lease, clock, end_evicted
 from agents.ownership import owning
 from agents.pipeline_topics import topic_specs
+from agents.stands import Stand
 from agents.worker_metrics import WorkerMetrics
 from headrace.errors import HeadraceError
 from headrace.loading import Attach
@@ -92,7 +93,7 @@ class Worker:
         settings = self.settings
         async with (
             self._watchdog.watching(),
-            health.serving(settings.http_host, settings.http_port, self.status) as port,
+            health.serving(settings.http_host, settings.http_port, self.status, self.models) as port,
         ):
             log.info(
                 "worker_starting",
@@ -113,16 +114,23 @@ class Worker:
             "state": self._state,
             "pipeline": self.pipeline.label,
             "partitions": sorted(tp.partition for tp, _ in owned),
+            "paused": sorted(tp.partition for tp, partition in owned if partition.is_paused),
             "replay": self._lag.replay.report(),
         }
 
+    def models(self) -> list[Stand]:
+        """Return what `/models` tells."""
+        owned = self._partitions.items() if self._app and self._app.partitions else []
+        return [stands.live(tp.partition, partition) for tp, partition in sorted(owned)]
+
     def _facts(self) -> watchdog.Facts:
         owned = self._partitions.items() if self._app and self._app.partitions else []
+        paused = self._app.paused() if self._app else set()
         return watchdog.facts(
             self._state,
             positions={tp: partition.processor.next_offset for tp, partition in owned},
             taken_in=self._taken_in(),
-            lags=self._lag.lags,
+            lags={tp: n for tp, n in self._lag.lags.items() if tp not in paused},
             is_replaying=any(partition.is_replaying for _, partition in owned),
             silent_s=time.monotonic() - self._lag.contact_at,
         )

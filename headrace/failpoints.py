@@ -36,6 +36,7 @@ POINTS = (
     "in_assign",
     "in_dead_letter",
     "in_command",
+    "after_decision",
 )
 """All of them, along the way of a chunk."""
 

@@ -10,7 +10,7 @@ from typing import Any
 
 import msgspec
 
-from headrace import failpoints, fold_faults
+from headrace import failpoints, fold_faults, obeying
 from headrace.circuits import Circuits
 from headrace.dead_letters import dead_letter
 from headrace.event_time import EventClock
@@ -22,10 +22,12 @@ from headrace.keyed.entry import Models
 from headrace.labels.waiting import Waiting
 from headrace.memory import Memory
 from headrace.merged_log import LoggedEvent, MergedLog
+from headrace.orders import Order
 from headrace.pipeline import Pipeline
 from headrace.record import Counts, Emit, Record, Tell
 from headrace.referee import Referee
 from headrace.snapshots.allowed import Allowed
+from headrace.standing import Standing, standings
 from headrace.witness import Witness
 from schemas import Prediction, Refusal, Source, result_id
 from schemas.metrics import Contribution, RouteReport
@@ -272,6 +274,30 @@ class Fold:
     def adopt_models(self, states: Sequence[Any]) -> None:
         """Take over the models of a snapshot, as `restore` does; offset and step go on: a decision."""
         self._memory.adopt_models(self._next_offset, states)
+
+    def require_possible(self, action: str, model: str = "", value: float | None = None) -> None:
+        """Refuse what `order` could not do; nothing changes.
+
+        Raises
+        ------
+        OrderError
+            Saying why.
+        """
+        obeying.require_possible(self._memory, Order(action, model, value))
+
+    def order(self, action: str, model: str = "", value: float | None = None) -> None:
+        """Do something to one model before the next record: a decision.
+
+        Raises
+        ------
+        OrderError
+            If that cannot be done; nothing has changed.
+        """
+        obeying.carry_out(self._memory, Order(action, model, value))
+
+    def standings(self) -> list[Standing]:
+        """Return how each model stands, in the order in which they work."""
+        return standings(self._memory)
 
     def _events(
         self, merged: MergedLog, records: Iterable[Record], dead: Emit | None, counts: Counts

@@ -15,6 +15,9 @@ from headrace.snapshots.capture import BodyCapture
 _MOST_S_PER_BYTE = 2e-6
 """Pickling takes at most about so long per byte that comes out: 1.2e-6 for a forest, less for all else."""
 
+ORDERS = "orders"
+"""Name of the part that is written down only where operators have said something."""
+
 
 class Capture(Protocol):
     """A fold's state at ``next_offset``, on its way to bytes while the fold goes on.
@@ -106,14 +109,14 @@ class WholeState(msgspec.Struct, forbid_unknown_fields=True):
 
 
 def require_parts(found: Mapping[str, Any], wanted: Mapping[str, Part]) -> None:
-    """Refuse a state that has other parts.
+    """Refuse a state that has other parts; what operators have said may be among them or not.
 
     Raises
     ------
     SnapshotError
         If it has.
     """
-    if found.keys() != wanted.keys():
+    if found.keys() - {ORDERS} != wanted.keys():
         raise SnapshotError(
             "parts",
             "the snapshot is of another declaration",

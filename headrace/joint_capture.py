@@ -73,8 +73,15 @@ class JointCapture:
             inner.close(written=written)
 
 
+def is_joint(state: Any) -> bool:
+    """Return whether *state* is what `JointCapture` wrote."""
+    return isinstance(state, dict) and isinstance(state.get("main"), bytes)
+
+
 def parted(states: Sequence[Any]) -> dict[str, list[bytes]]:
     """Return, for each name, its bodies in those that `JointCapture` wrote, oldest first.
+
+    What is beside the models, and written whole each time, may come and go: of that the newest counts.
 
     Raises
     ------
@@ -86,6 +93,6 @@ def parted(states: Sequence[Any]) -> dict[str, list[bytes]]:
     except msgspec.ValidationError as error:
         raise SnapshotError("state", "the snapshot has no parts", why=str(error)) from error
     newest = joints[-1]
-    if any(joint.keys() != newest.keys() for joint in joints) or "main" not in newest:
+    if any((joint.keys() ^ newest.keys()) - {"parts"} for joint in joints) or "main" not in newest:
         raise SnapshotError("state", f"the snapshots have other parts than {', '.join(newest)}")
-    return {name: [joint[name] for joint in joints] for name in newest}
+    return {name: [joint[name] for joint in joints if name in joint] for name in newest}

@@ -16,8 +16,16 @@ from headrace.external.waiting import Pending
 from headrace.external_loop import Outside
 from headrace.feedback.asking import Asker
 from headrace.feedback_loop import FeedbackLoop
-from headrace.fold_state import Capture, Part, WholeCapture, checked_models, require_parts, whole_state
-from headrace.joint_capture import Inner, JointCapture, parted
+from headrace.fold_state import (
+    ORDERS,
+    Capture,
+    Part,
+    WholeCapture,
+    checked_models,
+    require_parts,
+    whole_state,
+)
+from headrace.joint_capture import Inner, JointCapture, is_joint, parted
 from headrace.judge import Judge
 from headrace.keyed.entry import GROUPS, Making, Members, Models
 from headrace.keyed.models import KeyedModels
@@ -26,6 +34,7 @@ from headrace.merged_log import MergedLog, Take
 from headrace.models.combining.combiner import COMBINE
 from headrace.models.digest import digest
 from headrace.models.verbs import binding_of, needs_label
+from headrace.orders import Orders
 from headrace.pipeline import Pipeline
 from headrace.record import Counts, Record
 from headrace.referee import Referee
@@ -137,13 +146,46 @@ class Memory:
         """Return *report* with what the team has learned of itself."""
         return msgspec.structs.replace(report, contributions=self.contributions(), route=self.route())
 
+    @property
+    def orders(self) -> Orders:
+        """What operators have said of single models."""
+        return self.team.orders
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """Names of the models, in the order in which they work."""
+        return tuple(node.name for node in self._pipeline.steps.nodes if node.name in self.models)
+
+    @property
+    def members(self) -> tuple[str, ...]:
+        """Names of the models whose answers are combined."""
+        return self._pipeline.steps.members
+
+    @property
+    def has_fallback(self) -> bool:
+        """Whether there is an answer where no model has one."""
+        return self._pipeline.fallback is not None
+
+    def reset(self, name: str) -> None:
+        """Let a fresh model take the place of the model *name*; not where each key has its own."""
+        fresh = fold_faults.seeded_as_asked(self._pipeline.fresh_models())
+        self._put({**self.models, name: fresh[name]})
+        if self.circuits is not None:
+            self.circuits.adopt(self.models)
+
+    def _put(self, models: Models, members: Members | None = None) -> None:
+        """Let *models*, which may be bound already, answer and learn from now on."""
+        self.team.select(self._bound(models) if members is None else members)
+        self.models = models
+        self._guards = _guards_in(models)
+
     def digest(self) -> str:
         """Return a fingerprint of what the results to come depend on."""
         if self.keyed is not None:
             found: list[Any] = [*self.keyed.digests()]
         else:
             found = [(name, digest(model)) for name, model in self.models.items()]
-        found += [(name, digest(part.state())) for name, part in self._parts.items()]
+        found += [(name, digest(state)) for name, state in self._part_states().items()]
         found += [(name, waiting.digest()) for name, waiting in self._waits.items()]
         return digest([self.team.step, *found])
 
@@ -158,7 +200,7 @@ class Memory:
             body = begin(state, expected_s=0.0 if at_once else self._expected_s.get(name))
             return WholeCapture(body, next_offset, step, expect)
 
-        parts = {name: part.state() for name, part in self._parts.items()}
+        parts = self._part_states()
         others: dict[str, Inner] = {}
         if self.keyed is None:
             some = {"parts": parts} if parts else {}
@@ -203,6 +245,10 @@ class Memory:
             states = self._opened(bodies)
             waits = {name: joint.get(name, []) for name in self._waits}
             parts = self._opened(joint["parts"][-1:])[0] if "parts" in joint else None
+        elif self.keyed is not None and any(map(is_joint, states)):  # there are orders, or were
+            if is_joint(states[-1]):
+                parts = self._opened([states[-1]["parts"]])[0]
+            states = [self._opened([s["main"]])[0] if is_joint(s) else s for s in states]
         if self.keyed is not None:
             return self._take_over_keyed(states, parts or {}, next_offset, goes_on=goes_on)
         state = whole_state(states, self.models)
@@ -212,9 +258,7 @@ class Memory:
             for name, waiting in self._waits.items():
                 waiting.restore(self._opened(waits[name]), next_offset)
             self._restore_parts(state.parts)
-        self.team.select(members)
-        self.models = state.models
-        self._guards = _guards_in(self.models)
+        self._put(state.models, members)
         if self.circuits is not None and not goes_on:
             self.circuits.adopt(self.models)
         return state.step
@@ -250,9 +294,16 @@ class Memory:
     def _opened(self, bodies: Sequence[bytes]) -> list[Any]:
         return [pickling.loads(body, self._allowed) for body in bodies]
 
+    def _part_states(self) -> dict[str, Any]:
+        """Return what is written down beside the models; of orders only if there are any."""
+        states = {name: part.state() for name, part in self._parts.items()}
+        return states | {ORDERS: self.orders.state()} if self.orders else states
+
     def _restore_parts(self, states: Mapping[str, Any]) -> None:
         for name, part in self._parts.items():
             part.restore(states[name])
+        self.orders.restore(states.get(ORDERS))
+        self.team.obey()
 
     def _new_keyed(self) -> KeyedModels:
         def read(blob: bytes) -> Models:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Mapping, Sequence
 
 import msgspec
@@ -94,6 +95,11 @@ class Referee:
         turn = self.contest.scored(dict(zip(self._parties, lost, strict=True)))
         if turn is not None:
             self._turns.append(turn)
+
+    def require_possible(self, action: str, name: str | None) -> None:
+        """Raise `OrderError` if `promote` or `demote` could not be done; nothing changes."""
+        trial = copy.deepcopy(self.contest)
+        trial.promote(name or "") if action == "promote" else trial.demote(name)
 
     def promote(self, name: str) -> None:
         """Promote a challenger by hand, or raise `OrderError`; see `Contest.promote`."""

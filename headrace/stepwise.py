@@ -12,6 +12,7 @@ from headrace.healing.stand_ins import STAND_IN
 from headrace.healing.ward import Fault, Given, Ward
 from headrace.keyed.entry import Members
 from headrace.models.verbs import Verbs
+from headrace.orders import Orders
 from headrace.record import Counts
 from headrace.steps.plan import Node, Plan
 from headrace.witness import Witness
@@ -27,6 +28,7 @@ NOT_CHOSEN = "not chosen for this event"
 """Why a step did not work, where a router decides."""
 
 _SAID = (OK, STAND_IN)
+DISABLED = "an operator has disabled it"
 
 
 class Stepwise:
@@ -38,6 +40,8 @@ class Stepwise:
         The steps.
     supervised
         Names of those that learn from labels only.
+    orders
+        What operators have said: who is left out.
     witness
         Notes what is taught with a weight, if somebody looks.
 
@@ -54,7 +58,9 @@ class Stepwise:
         Features of each step outside the process that an event waits for: of none, see `headrace.staged`.
     """
 
-    def __init__(self, plan: Plan, supervised: Collection[str], witness: Witness | None = None) -> None:
+    def __init__(
+        self, plan: Plan, supervised: Collection[str], orders: Orders, witness: Witness | None = None
+    ) -> None:
         self.asked: dict[str, dict[Any, Any]] = {}
         self._models: Members = []
         self._by_name: dict[str, Verbs] = {}
@@ -63,6 +69,7 @@ class Stepwise:
         self.idle: Collection[str] = ()
         self._supervised = supervised
         self.wards: Mapping[str, Ward] = {}
+        self._orders = orders
         self._witness = witness
 
     @property
@@ -85,8 +92,12 @@ class Stepwise:
         """
         answers = {} if done is None else done
         givens: Givens = []
+        disabled = self._orders.disabled
         for node, (name, verbs) in zip(self._nodes, self.models, strict=False):
             givens.append(None)
+            if name in disabled:
+                answers[name] = Answer(status=SKIPPED, why=DISABLED)
+                continue
             if name in self.idle:
                 answers[name] = Answer(status=SKIPPED, why=NOT_CHOSEN)
                 continue
@@ -121,9 +132,9 @@ class Stepwise:
 
     def teach(self, givens: Givens, y: Any, answers: dict[str, Answer], counts: Counts) -> None:
         """Let each step that worked learn that *y* is right; without a label, those that need none."""
-        supervised = self._supervised
+        supervised, frozen = self._supervised, self._orders.frozen
         for (name, verbs), given in zip(self.models, givens, strict=False):
-            if given is None or (y is None and name in supervised):
+            if given is None or name in frozen or (y is None and name in supervised):
                 continue
             if name in self.wards:
                 fault = self._taught(name, Given(given, y, self._by_name, answers), 1.0, counts)
@@ -141,8 +152,9 @@ class Stepwise:
 
         *answers* are those that were given, and *weight* says how much the label counts.
         """
+        untaught = self._orders.untaught
         for node, (name, verbs) in zip(self._nodes, self.models, strict=False):
-            if name not in self._supervised or answers[name].status == SKIPPED:
+            if name not in self._supervised or name in untaught or answers[name].status == SKIPPED:
                 continue
             given = x if node.given is None else node.given(x, answers)
             if given is None:

@@ -14,13 +14,14 @@ from headrace.keyed.entry import Members
 from headrace.labels.outcomes import EventId
 from headrace.models import labels
 from headrace.models.combining.checks import Combination as Declared
+from headrace.orders import Orders
 from headrace.record import Counts
 from headrace.referee import Referee
 from headrace.routing import Routing
 from headrace.staged import Staged
 from headrace.steps.backup import FALLBACK
 from headrace.steps.plan import Plan
-from headrace.stepwise import Stepwise, reported
+from headrace.stepwise import DISABLED, SKIPPED, Stepwise, reported
 from headrace.witness import Witness
 from schemas import Answer
 
@@ -61,6 +62,8 @@ class Team:
         Number of events learned so far.
     combination, routing
         How the answers become one, and who works on an event.
+    orders
+        What operators have said: who is left out. After a change call `obey`.
     """
 
     def __init__(
@@ -73,6 +76,7 @@ class Team:
         routing: Routing | None = None,
     ) -> None:
         self.step = 0
+        self.orders = Orders()
         self.is_stepwise = plan.is_graph
         self.combination = Combination(combine)
         self.routing = routing or Routing(0)
@@ -92,19 +96,33 @@ class Team:
 
     def _new_stepwise(self, plan: Plan, supervised: Collection[str]) -> Stepwise | Staged:
         if any(node.is_external for node in plan.nodes):
-            return Staged(plan, lambda part: Stepwise(part, supervised, self._witness))
-        return Stepwise(plan, supervised, self._witness)
+            return Staged(plan, lambda part: Stepwise(part, supervised, self.orders, self._witness))
+        return Stepwise(plan, supervised, self.orders, self._witness)
 
     def select(self, members: Members) -> None:
         """Let the next event be for *members*."""
         members = self.combination.take(self.routing.take(members))
-        self._members = self._stepwise.models = members
+        self._members = self._stepwise.models = self._asked = self._taught = members
         self._answer, self._learn, _ = members[0][1]
         self.work: Work = self._by_steps if self.is_stepwise else self._several
         if len(members) == 1 and not self.is_stepwise and not self.combination.learns:
             self.work = self._one
+        if self.orders:
+            self._leave_out(self.orders)
         if self._fallback is not None:
             self.work = _never_silent(self.work, self._fallback)
+
+    def obey(self) -> None:
+        """Ask and teach no model that the orders leave out, from the next event on."""
+        self.select(self._members)
+
+    def _leave_out(self, orders: Orders) -> None:
+        self._asked = [one for one in self._members if one[0] not in orders.disabled]
+        self._taught = [one for one in self._members if one[0] not in orders.untaught]
+        if not self._taught:
+            self._learn = _learn_nothing
+        if orders.disabled and not self.is_stepwise:
+            self.work = self._some
 
     def learn(
         self,
@@ -132,7 +150,7 @@ class Team:
         self._learned_late(counts)
 
     def _learn_all(self, x: dict[Any, Any], y: Any, counts: Counts, weight: float) -> None:
-        for name, verbs in self._members:
+        for name, verbs in self._taught:
             try:
                 if weight == 1.0:
                     verbs.learn(x, y)
@@ -143,12 +161,12 @@ class Team:
 
     def reward(self, x: dict[Any, Any], reward: float, answer: Answer, counts: Counts, weight: float) -> None:
         """Teach a bandit what the arm that *answer* chose for *x* has earned."""
-        name, verbs = self._members[0]
-        try:
-            learn = verbs.model.learn  # type: ignore[attr-defined] # a bandit
-            self._noting(name, learn)(x, reward, answer, weight)
-        except Exception as error:  # noqa: BLE001 - as above
-            reported(name, "learn", error, counts)
+        for name, verbs in self._taught:
+            try:
+                learn = verbs.model.learn  # type: ignore[attr-defined] # a bandit
+                self._noting(name, learn)(x, reward, answer, weight)
+            except Exception as error:  # noqa: BLE001 - as above
+                reported(name, "learn", error, counts)
         self._learned_late(counts)
 
     def expected(self, x: dict[Any, Any], counts: Counts) -> dict[str, float] | None:
@@ -195,14 +213,14 @@ class Team:
     ) -> tuple[Answer, dict[str, Answer]]:
         """Test all, then let all learn."""
         answers: dict[str, Answer] = {}
-        for name, verbs in self._members:
+        for name, verbs in self._asked:
             try:
                 answers[name] = verbs.answer(x, y)
             except Exception as error:  # noqa: BLE001 - as above
                 answers[name] = Answer(error=reported(name, "predict", error, counts))
         final = self._combined({name: a for name, a in answers.items() if a.error is None}, x, counts)
         if y is not None or not self._is_supervised:
-            for name, verbs in self._members:
+            for name, verbs in self._taught:
                 try:
                     verbs.learn(x, y)
                 except Exception as error:  # noqa: BLE001 - as above
@@ -224,6 +242,14 @@ class Team:
         """Do what is left of an event that had to wait, with the answers of the steps that are *done*."""
         final, answers = self._by_steps(x, y, counts, who, done)
         return final if self._fallback is None else _or_fallback(final, self._fallback), answers
+
+    def _some(
+        self, x: dict[Any, Any], y: Any, counts: Counts, who: EventId | bytes
+    ) -> tuple[Answer, dict[str, Answer]]:
+        """Do as `_several`, and say which models were left out."""
+        final, answers = self._several(x, y, counts, who)
+        said = {name: answers.get(name) or Answer(status=SKIPPED, why=DISABLED) for name, _ in self._members}
+        return final, said
 
     def _by_steps(
         self,
@@ -286,6 +312,10 @@ def _or_fallback(final: Answer | None, fallback: Answer) -> Answer | None:
     if final is None or final.prediction is not None or final.score is not None:
         return final
     return Answer(fallback.prediction, score=fallback.score, error=final.error, by=FALLBACK)
+
+
+def _learn_nothing(x: dict[Any, Any], y: Any) -> None:
+    """Stand in for a model that is not to learn."""
 
 
 def publishable(answer: Answer) -> Answer:

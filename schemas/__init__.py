@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from schemas.alerts import AlertEvent
+from schemas.audit import AuditEvent
 from schemas.cloudevents import (
     ALERT_TYPE,
     ANSWER_TYPE,
+    AUDIT_TYPE,
     CONTEST_TYPE,
     DEAD_LETTER_TYPE,
     DRIFT_TYPE,
@@ -30,6 +32,7 @@ from schemas.results import Answer, DeadLetter, Fault, Prediction, Source, resul
 __all__ = [
     "ALERT_TYPE",
     "ANSWER_TYPE",
+    "AUDIT_TYPE",
     "CONTEST_TYPE",
     "DEAD_LETTER_TYPE",
     "DRIFT_TYPE",
@@ -42,6 +45,7 @@ __all__ = [
     "TASK_TYPE",
     "AlertEvent",
     "Answer",
+    "AuditEvent",
     "ContestEvent",
     "DeadLetter",
     "Event",

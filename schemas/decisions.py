@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Literal, TypeAlias
+from typing import TypeAlias
 
 import msgspec
+
+from schemas.commands import Action
 
 
 class Epoch(msgspec.Struct, frozen=True, tag="epoch", tag_field="kind"):
@@ -25,19 +27,23 @@ class Epoch(msgspec.Struct, frozen=True, tag="epoch", tag_field="kind"):
 
 
 class Decision(msgspec.Struct, frozen=True, tag="decision", tag_field="kind"):
-    """Before the record at offset ``at`` is folded, the models become those of a pinned snapshot.
+    """Before the record at offset ``at`` is folded, this is done to the models.
 
-    ``id`` is that of the command. Void if ``epoch`` is not the newest epoch before this record. ``excluded``
-    holds the ranges of offsets, first and last, that the snapshot has not seen. It is for the ``version`` of
-    the pipeline that made it, 0 for any; what was unlearned is unlearned for all versions.
+    With a ``snapshot`` they become those of that pinned one; ``excluded`` holds the ranges of offsets, first
+    and last, that it has not seen. Without one, ``action`` is done to ``model``, with ``value``: an order.
+    ``id`` is that of the command. Void if ``epoch`` is not the newest epoch before this record.
+    It is for the ``version`` of the pipeline that made it, 0 for any; what was unlearned is unlearned for all
+    versions, and a pause holds for all.
     """
 
     id: str
     epoch: int
     at: int
-    action: Literal["rollback", "unlearn"]
-    snapshot: str
+    action: Action
+    snapshot: str = ""
     excluded: tuple[tuple[int, int], ...] = ()
+    model: str = ""
+    value: float | None = None
     version: int = 0
 
 

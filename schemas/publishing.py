@@ -15,9 +15,11 @@ from typing import Any
 import msgspec
 
 from schemas.alerts import AlertEvent
+from schemas.audit import AuditEvent
 from schemas.cloudevents import (
     ALERT_TYPE,
     ANSWER_TYPE,
+    AUDIT_TYPE,
     CONTEST_TYPE,
     DEAD_LETTER_TYPE,
     DRIFT_TYPE,
@@ -51,6 +53,7 @@ STRUCTS: Mapping[str, type[msgspec.Struct]] = {
     QUESTION_TYPE: Question,
     REMARK_TYPE: Remark,
     DRIFT_TYPE: Alarm,
+    AUDIT_TYPE: AuditEvent,
     CONTEST_TYPE: ContestEvent,
     TASK_TYPE: ExternalTask,
     ANSWER_TYPE: ExternalAnswer,

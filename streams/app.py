@@ -59,6 +59,10 @@ class HeadraceApp(faust.App):
         owners = [owner for owner in (self.partitions, self.intake) if owner is not None]
         return {tp: offset for owner in owners for tp, offset in owner.positions().items()}
 
+    def paused(self) -> set[TP]:
+        """Return the hot partitions that need not be read now."""
+        return set() if self.partitions is None else self.partitions.paused()
+
 
 def build_app(settings: AppSettings) -> HeadraceApp:
     """Return a Faust app for *settings*; nothing connects before it is started.

@@ -9,6 +9,7 @@ from typing import NamedTuple
 import msgspec
 
 from headrace import mutants
+from schemas.commands import OF_PARTITION
 from schemas.decisions import Decision, Epoch, JournalRecord, Refused
 from schemas.snapshots import SnapshotHeader
 
@@ -21,6 +22,14 @@ class Act(NamedTuple):
 
     offset: int
     decision: Decision
+
+
+class Reply(NamedTuple):
+    """What was answered to a command, where, and how many decisions the partition had had then, with it."""
+
+    offset: int
+    record: Decision | Refused
+    n_decided: int
 
 
 class Timeline:
@@ -44,7 +53,9 @@ class Timeline:
     acts
         Decisions that count, in order; their ``at`` never goes down.
     answered
-        Commands that are decided or refused.
+        Commands that are decided or refused, by id.
+    paused_at
+        Offset of the record that is not to be folded yet, nor any after it; ``None`` while all are.
     unreadable
         Number of records that are none of ours.
     """
@@ -54,7 +65,8 @@ class Timeline:
         self.next_offset = 0
         self.epoch = -1
         self.acts: list[Act] = []
-        self.answered: set[str] = set()
+        self.answered: dict[str, Reply] = {}
+        self.paused_at: int | None = None
         self.unreadable = 0
         self._epochs: list[tuple[int, Epoch]] = []
 
@@ -73,9 +85,14 @@ class Timeline:
                 self.epoch = offset
                 self._epochs.append((offset, record))
             elif record.epoch == self.epoch or mutants.active("zombie_decision"):
-                self.answered.add(record.id)
-                if isinstance(record, Decision):
-                    self.acts.append(Act(offset, record))
+                self._answer(offset, record)
+
+    def _answer(self, offset: int, record: Decision | Refused) -> None:
+        if isinstance(record, Decision):
+            self.acts.append(Act(offset, record))
+            if record.action in OF_PARTITION:
+                self.paused_at = record.at if record.action == "pause" else None
+        self.answered.setdefault(record.id, Reply(offset, record, self.n_decided))
 
     def fault_of(self, header: SnapshotHeader) -> str | None:
         """Return why a snapshot must not be used, as a code, or ``None``.
@@ -120,6 +137,11 @@ class Timeline:
     def runs(self) -> int:
         """The version that owns the partition, or owned it last; 0 if that is not known."""
         return self._epochs[-1][1].version if self._epochs else 0
+
+    @property
+    def n_decided(self) -> int:
+        """How many decisions the partition has had; commands may say how many they know of."""
+        return len(self.acts)
 
     @property
     def log_start(self) -> int | None:

@@ -3,22 +3,21 @@
 from __future__ import annotations
 
 import asyncio
-from collections import deque
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
-import msgspec
 from faust.types import TP
 
 from headrace import failpoints, mutants
-from headrace.errors import HeadraceError, SnapshotError
+from headrace.errors import HeadraceError
 from schemas.decisions import Decision, Refused
 from streams.choosing import Held
 from streams.chunking import Chunk, ChunkSizer
-from streams.decisions import Act, encode
+from streams.decisions import Act
 from streams.ports import Journal, Outbox, SnapshotStore
 from streams.recovery import Recovered
 from streams.snapshotting import Snapshotter, Written
+from streams.turns import MakeBlob, Turns
 
 DRAIN_TIMEOUT_S = 8.0
 """At a rebalance or shutdown, how long to wait for acknowledgements before giving the partition up."""
@@ -57,16 +56,14 @@ class Partition:
         self.processor = recovered.held.processor
         self.outbox = outbox
         self.snapshots = snapshots
-        self.epoch = recovered.epoch
         self.timeline = recovered.timeline
         self.emit_from = recovered.frontier
         self.committed = recovered.frontier
         self.note = recovered.note
         self.sizer = ChunkSizer()
         self.replay_from = self.processor.next_offset
-        self._store = store
+        self._turns = Turns(tp, recovered, snapshots, store)
         self._on_replayed = on_replayed
-        self._acts: deque[Act] = deque(self.timeline.after(recovered.held.decision))
         self._handover = recovered.handover
         self._lock = asyncio.Lock()
         self._is_closed = False
@@ -78,6 +75,16 @@ class Partition:
     def held(self) -> Held:
         """The state, for whoever owns the partition next in this process."""
         return Held(self.processor, self.epoch, self.snapshots.decision, self.snapshots.last)
+
+    @property
+    def epoch(self) -> int:
+        """The owner's epoch."""
+        return self.snapshots.epoch
+
+    @property
+    def is_paused(self) -> bool:
+        """Whether no record is to be folded until an operator says so; what replay needs still is."""
+        return self._is_to_wait(self.processor.next_offset)
 
     @property
     def in_flight(self) -> int:
@@ -111,6 +118,8 @@ class Partition:
             if self.processor.next_offset < chunk.follows:
                 if self._waits_for_rewind:  # fetched before reading went back
                     return
+                if self._is_to_wait(chunk.follows):
+                    return
                 raise HeadraceError(
                     "records were fetched and never delivered",
                     why=f"state at {self.processor.next_offset}, chunk follows {chunk.follows}",
@@ -120,14 +129,20 @@ class Partition:
             while records:
                 records = await self._fold(records)
 
+    def _is_to_wait(self, offset: int) -> bool:
+        """Return whether the record at *offset* is not to be folded until an operator says so."""
+        paused_at = self.timeline.paused_at
+        return paused_at is not None and offset >= paused_at
+
     async def _fold(self, records: Sequence[Any]) -> Sequence[Any]:
         """Fold the first of *records* that are alike, silent or live, up to a decision; return the rest."""
         first = records[0].offset
-        await self._take_in(first)
+        await self._turns.take(first)
+        if self._is_to_wait(first):
+            return ()
         rest: Sequence[Any] = ()
-        ends = [act.decision.at for act in list(self._acts)[:1]]
-        if first < self.emit_from:
-            ends.append(self.emit_from)
+        bounds = (self._turns.next_at, self.timeline.paused_at, self.emit_from)
+        ends = [bound for bound in bounds if bound is not None and bound > first]
         if ends and records[-1].offset >= min(ends):
             n = sum(record.offset < min(ends) for record in records)
             records, rest = records[:n], records[n:]
@@ -144,44 +159,6 @@ class Partition:
             if failpoints.armed:
                 failpoints.reach("after_produce")
         return rest
-
-    async def _take_in(self, offset: int) -> None:
-        """Carry out the decisions that act before the record at *offset* is folded."""
-        while self._acts and self._acts[0].decision.at <= offset:
-            if self.timeline.is_own(self._acts[0]):
-                await self.adopt(self._acts[0])
-            self.snapshots.decision = self._acts.popleft().offset
-
-    async def adopt(self, act: Act) -> None:
-        """Let the models become what *act* decided.
-
-        Raises
-        ------
-        SnapshotError
-            If the snapshot it names cannot be had: without it the state cannot be computed.
-        """
-        slot = act.decision.snapshot
-        found = [stored for stored in await self._store.read(self.tp.partition, slot) if stored.slot == slot]
-        if not found:
-            raise SnapshotError(
-                "missing_pin",
-                f"the snapshot {slot} that decision {act.decision.id} refers to is not there",
-                why=f"partition {self.tp.partition} of {self.tp.topic} cannot be computed beyond offset "
-                f"{act.decision.at} without it",
-                fix="headrace snapshot restore TARGET FOLDER, from a backup that holds it",
-            )
-        self._require_fit(found[0].blob, act)
-        self.processor.adopt_models([found[0].blob])
-
-    def _require_fit(self, blob: bytes, act: Act) -> None:
-        header = self.processor.header_of(blob)
-        if any(first < header.next_offset for first, _ in self.timeline.forgotten(header.decision)):
-            raise SnapshotError(
-                "holds_unlearned",
-                f"decision {act.decision.id} goes back to models that hold what was unlearned since",
-                why=f"partition {self.tp.partition}: another version of the pipeline was made to forget it",
-                fix="raise the version of the pipeline: a new one has no decisions of its own",
-            )
 
     async def commit_transaction(self) -> None:
         """Commit results and frontier in one transaction, if there is anything to commit."""
@@ -206,54 +183,36 @@ class Partition:
         return not self._is_closed and max(self.timeline.place_for(0), not_before) <= next_offset
 
     async def decide(
-        self, journal: Journal, decision: Decision, make_blob: Callable[[int], Awaitable[bytes]]
+        self, journal: Journal, decision: Decision, make_blob: MakeBlob | None = None
     ) -> Act | None:
         """Write *decision* down for the next record to fold, and carry it out; only if `may_decide`.
 
-        *make_blob* takes that record's offset and returns the snapshot to pin. ``None`` if the partition was
-        lost meanwhile.
+        *make_blob* takes that record's offset and returns the snapshot to pin, for one that names a snapshot.
+        ``None`` if the partition was lost meanwhile.
+
+        Raises
+        ------
+        OrderError
+            If it cannot be carried out as things stand; nothing is written then.
         """
         async with self._lock:
             if self._is_closed:
                 return None
-            next_offset = self.processor.next_offset
-            blob = await make_blob(next_offset)
-            if failpoints.armed:
-                failpoints.reach("in_command")
-            placed = msgspec.structs.replace(
-                decision,
-                epoch=self.epoch,
-                at=next_offset,
-                snapshot=f"{decision.snapshot}.{self.epoch}",  # another owner may answer the same command
-            )
-            await self._store.write(self.tp.partition, placed.snapshot, blob)
+            placed = await self._turns.prepare(decision, make_blob)
             try:
-                act = Act(await self._write_down(journal, placed), placed)
+                act = await self._turns.make(journal, placed)
             except BaseException:  # it may be written: whoever recovers the partition will know
                 self.give_up()
                 raise
-            if act not in self.timeline.acts:  # another owner opened an epoch before it
-                return None
-            self._acts.append(act)
-            await self._take_in(next_offset)
+            if placed.action == "resume":
+                self._waits_for_rewind = True  # what was fetched meanwhile was not folded
             return act
 
     async def refuse(self, journal: Journal, command_id: str, reason: str) -> None:
         """Write down that a command is not carried out."""
         async with self._lock:
             if not self._is_closed:
-                await self._write_down(journal, Refused(command_id, self.epoch, reason))
-
-    async def _write_down(self, journal: Journal, record: Decision | Refused) -> int:
-        offset = await journal.append(self.tp.partition, encode(record))
-        self.timeline.read(await journal.read(self.tp.partition, self.timeline.next_offset))
-        if self.timeline.epoch != self.epoch:
-            raise HeadraceError(
-                f"another worker has taken partition {self.tp.partition} of {self.tp.topic}",
-                why=f"its epoch is {self.timeline.epoch}, ours {self.epoch}",
-                fix="the worker stops so that a supervisor can start it again",
-            )
-        return offset
+                await self._turns.write_down(journal, Refused(command_id, self.epoch, reason))
 
     async def close(self) -> None:
         """Finish the chunk in work, take no other, wait until its results are acknowledged."""

@@ -101,6 +101,15 @@ class Partitions:
         """Return the offset at which reading of each partition goes on."""
         return {tp: owned.processor.next_offset for tp, owned in self._owned.items()}
 
+    def paused(self) -> set[TP]:
+        """Return the partitions of which nothing is to be folded: they need not be read."""
+        return {tp for tp, owned in self._owned.items() if owned.is_paused}
+
+    async def read_on(self) -> None:
+        """Let reading go on where the states stand."""
+        if self._rewind is not None:
+            await self._rewind()
+
     async def process(self, tp: TP, chunk: Chunk) -> None:
         """Fold a chunk of a partition; one that is not owned any more is fetched again by its owner.
 
@@ -213,8 +222,7 @@ class Partitions:
             return
         again.await_rewind()
         mapping[tp] = again
-        if self._rewind is not None:
-            await self._rewind()
+        await self.read_on()
 
     async def settle(self) -> None:
         """Finish chunks, wait for acknowledgements, commit, write down: before partitions are given away."""
@@ -283,7 +291,7 @@ class Partitions:
                 partition.tp, partition.epoch, partition.committed, partition.timeline
             )
             if epoch != partition.epoch:
-                partition.epoch = partition.snapshots.epoch = epoch
+                partition.snapshots.epoch = epoch
                 partition.snapshots.abandon()  # it bears the old one
         written = await partition.store_snapshot()
         if written is not None:

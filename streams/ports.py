@@ -7,6 +7,7 @@ from typing import Any, NamedTuple, Protocol
 
 from faust.types import TP
 
+from schemas.decisions import Decision
 from schemas.snapshots import SnapshotHeader
 
 
@@ -190,4 +191,24 @@ class Processor(Protocol):
 
     def adopt_models(self, blobs: Sequence[bytes]) -> None:
         """Take over the models of a snapshot, and keep offset and step: a decision."""
+        ...
+
+    def require_possible(self, decision: Decision) -> None:
+        """Change nothing.
+
+        Raises
+        ------
+        OrderError
+            If `carry_out` could not do what *decision*, which names no snapshot, says.
+        """
+        ...
+
+    def carry_out(self, decision: Decision) -> None:
+        """Do what *decision*, which names no snapshot, says.
+
+        Raises
+        ------
+        OrderError
+            If it cannot be done; nothing has changed.
+        """
         ...

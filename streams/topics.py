@@ -71,6 +71,9 @@ def decisions_topic(pipeline: str) -> str:
 CONTROL_TOPIC = "headrace.control"
 """Signed commands of operators, for all pipelines."""
 
+AUDIT_TOPIC = "headrace.audit"
+"""What became of them."""
+
 FOR_EVER = math.inf
 
 
@@ -121,6 +124,7 @@ def pipeline_topics(
         ),
         TopicSpec(decisions_topic(pipeline), "none", "epochs and decisions", partitions, FOR_EVER),
         TopicSpec(CONTROL_TOPIC, "target", "signed commands", 1, 30 * DAY_S),
+        TopicSpec(AUDIT_TOPIC, "target", "headrace.audit.v1", 1, FOR_EVER),
     ]
 
 

@@ -47,6 +47,10 @@ class ChunkApp(Protocol):
         """Return where reading of each hot partition goes on."""
         ...
 
+    def paused(self) -> set[TP]:
+        """Return the hot partitions that need not be read now."""
+        ...
+
 
 class ChunkConsumer(driver.Consumer):
     """Faust consumer that delivers hot topics in chunks and all other topics record by record."""
@@ -169,9 +173,9 @@ class ChunkConsumer(driver.Consumer):
         active_partitions: set[TP] | None,
         timeout: float,  # noqa: ASYNC109 - Faust's signature
     ) -> Any:
-        """Fetch nothing of what is held back."""
+        """Fetch nothing of what is held back, or paused."""
         wanted = active_partitions
-        if wanted is not None and (held := self._merge.held):
+        if wanted is not None and (held := self._merge.held | self.app.paused()):
             wanted = wanted - held
             timeout = min(timeout, PAUSED_WAIT_S)
             if not wanted:

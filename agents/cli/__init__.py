@@ -38,7 +38,7 @@ COMMANDS = {
     "digest": "Print a fingerprint of the models of TARGET, partition by partition.",
     "verify": "Fold the log of TARGET again and compare with its live state, bit by bit.",
     "snapshot": "Look at snapshots, save them to a folder, bring them back.",
-    "model": "Look at what the models were, and go back to it.",
+    "model": "Look at the models of a running pipeline, give orders to them, go back to what they were.",
     "unlearn": "Make the models of TARGET forget records, as if they had never been in the log.",
     "bench": "Compare headrace with what else one would write, side by side.",
     "completion": "Print the completion script of a shell.",

@@ -22,7 +22,7 @@ from agents.travel import unlearn
 from agents.travel.progress import progress
 from agents.travel.unlearn import Asked, Draft
 from headrace.settings import Settings
-from schemas.decisions import Decision
+from schemas.audit import AuditEvent
 
 
 @click.command("unlearn")
@@ -71,7 +71,7 @@ def command(
     elif dry_run:
         click.echo("nothing was changed")
     for decision in [] if as_json else decisions:
-        click.echo(f"decided: from offset {decision.at} on, decision {decision.id}")
+        click.echo(f"decided: from offset {decision.acts_at} on, decision {decision.command}")
 
 
 def _check_usage(partition: int | None, first: int | None, last: int | None, event_id: str | None) -> None:
@@ -82,7 +82,7 @@ def _check_usage(partition: int | None, first: int | None, last: int | None, eve
         raise click.UsageError("--event-id finds the offsets itself: leave --from and --to out")
 
 
-def _carried_out(target: str, settings: Settings, drafts: Sequence[Draft], *, yes: bool) -> list[Decision]:
+def _carried_out(target: str, settings: Settings, drafts: Sequence[Draft], *, yes: bool) -> list[AuditEvent]:
     if not yes:
         click.confirm("let the workers take these models over?", abort=True, err=True)
     return [asyncio.run(unlearn.carry_out(target, settings, draft)) for draft in drafts]
@@ -111,11 +111,13 @@ def _listed(ranges: Sequence[tuple[int, int]]) -> str:
     return ", ".join(found[:5]) + (f", ... {len(found)} in all" if len(found) > 5 else "")
 
 
-def _paired(drafts: Sequence[Draft], decisions: Sequence[Decision]) -> list[tuple[Draft, Decision | None]]:
+def _paired(
+    drafts: Sequence[Draft], decisions: Sequence[AuditEvent]
+) -> list[tuple[Draft, AuditEvent | None]]:
     return list(zip(drafts, decisions, strict=True)) if decisions else [(draft, None) for draft in drafts]
 
 
-def _plain(draft: Draft, decision: Decision | None) -> dict[str, Any]:
+def _plain(draft: Draft, decision: AuditEvent | None) -> dict[str, Any]:
     return {
         "partition": draft.partition,
         "forgotten": draft.excluded,
@@ -124,6 +126,6 @@ def _plain(draft: Draft, decision: Decision | None) -> dict[str, Any]:
         "snapshot": draft.began or None,
         "digest": draft.digest,
         "proof": draft.proof or None,
-        "decision": None if decision is None else decision.id,
-        "acts_at": None if decision is None else decision.at,
+        "decision": None if decision is None else decision.command,
+        "acts_at": None if decision is None else decision.acts_at,
     }

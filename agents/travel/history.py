@@ -9,10 +9,11 @@ import msgspec
 from agents.travel.lineage import holds_unlearned, unseen
 from agents.travel.past import Past, Snapshot
 from headrace.errors import SnapshotError
+from schemas.commands import Action
 from schemas.decisions import Decision, Epoch, JournalRecord, Refused
 from streams.decisions import Act
 
-Kind: TypeAlias = Literal["live", "kept", "pinned", "rollback", "unlearn", "refused", "owner"]
+Kind: TypeAlias = Literal["live", "kept", "pinned", "refused", "owner"] | Action
 
 _decode = msgspec.json.Decoder(JournalRecord).decode
 
@@ -35,6 +36,8 @@ class Entry(msgspec.Struct, frozen=True):
     fault: str | None = None
     holds_unlearned: bool | None = None
     unseen: tuple[tuple[int, int], ...] = ()
+    model: str | None = None
+    value: float | None = None
 
 
 def entries(past: Past) -> list[Entry]:
@@ -102,4 +105,6 @@ def _of_decision(past: Past, offset: int, record: Decision, *, is_void: bool) ->
         record.snapshot,
         fault="void" if is_void else None if past.timeline.is_own(Act(offset, record)) else "other_version",
         unseen=ranges,
+        model=record.model or None,
+        value=record.value,
     )

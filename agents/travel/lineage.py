@@ -7,6 +7,8 @@ from typing import TypeAlias
 
 from agents.travel.past import Past, Snapshot
 from headrace.errors import SnapshotError
+from schemas.commands import FROM_SNAPSHOT, OF_MODEL, OF_PARTITION
+from streams.decisions import Act
 
 Ranges: TypeAlias = tuple[tuple[int, int], ...]
 """Ranges of offsets, first and last, sorted and apart."""
@@ -47,9 +49,27 @@ def unseen(past: Past, decision: int) -> Ranges:
             break
         if act.decision.action == "unlearn":
             found = merged([*found, *act.decision.excluded])
-        elif past.timeline.is_own(act):
+        elif act.decision.action == "rollback" and past.timeline.is_own(act):
             header = pin(past, act.decision.snapshot).header
             found = merged([*unseen(past, header.decision), (header.next_offset, act.decision.at - 1)])
+    return found
+
+
+def orders(past: Past, decision: int) -> list[Act]:
+    """Return the orders that a state with the decisions up to *decision* has taken in.
+
+    What is done to a model goes with it where a rollback brings an older one back.
+    """
+    found: list[Act] = []
+    for act in past.timeline.acts:
+        if act.offset > decision:
+            break
+        action = act.decision.action
+        if action == "rollback" and past.timeline.is_own(act):
+            kept = orders(past, pin(past, act.decision.snapshot).header.decision)
+            found = [one for one in found if one.decision.action not in OF_MODEL or one in kept]
+        elif action not in FROM_SNAPSHOT | OF_PARTITION and past.timeline.is_own(act):
+            found.append(act)
     return found
 
 

@@ -7,6 +7,7 @@ from typing import Any, NamedTuple
 
 from agents.travel.refold import Passage, Turn
 from headrace.errors import LostRecordsError, SnapshotError
+from schemas.commands import OF_PARTITION
 from schemas.snapshots import SnapshotHeader
 from streams.choosing import PINNED, age, chain
 from streams.decisions import Timeline
@@ -136,6 +137,11 @@ class Past(NamedTuple):
         found = []
         for act in filter(self.timeline.is_own, self.timeline.after(after)):
             decision = act.decision
+            if decision.action in OF_PARTITION:
+                continue
+            if not decision.snapshot:
+                found.append(Turn(decision.at, act.offset, order=decision))
+                continue
             if decision.snapshot not in pins:
                 raise SnapshotError(
                     "missing_pin",

@@ -6,7 +6,7 @@ import asyncio
 import gc
 from bisect import bisect_left
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from math import inf
 from typing import Any, Protocol
 
@@ -18,11 +18,12 @@ from agents.sealing import Sealer
 from agents.travel import log
 from agents.travel.crew import Tell
 from agents.travel.publishing import Publisher
-from headrace.errors import SnapshotError
+from headrace.errors import OrderError, SnapshotError
 from headrace.fold import Counts, Fold, Record
 from headrace.loading import load_pipeline
 from headrace.settings import Settings
 from headrace.witness import Witness
+from schemas.decisions import Decision
 from streams import client
 
 SLICE_RECORDS = 1_000
@@ -47,12 +48,13 @@ class Orders(msgspec.Struct, frozen=True):
 class Turn(msgspec.Struct, frozen=True):
     """A decision: before the record with offset ``at`` is folded, the models become those of a snapshot.
 
-    ``decision`` is its offset in the decisions topic.
+    Or, without a ``blob``, an ``order`` is carried out. ``decision`` is its offset in the decisions topic.
     """
 
     at: int
     decision: int
-    blob: bytes
+    blob: bytes = b""
+    order: Decision | None = None
 
 
 class Place(msgspec.Struct, frozen=True):
@@ -258,9 +260,16 @@ class Refold:
         if isinstance(what, Place):
             self._passed.digests[what] = self._models.digest()
         elif isinstance(what, Turn):
-            self._models.adopt_models(self._sealing.load([what.blob])[1])
+            self._take(what)
         else:
             self._is_loud = True
+
+    def _take(self, turn: Turn) -> None:
+        if turn.order is None:
+            self._models.adopt_models(self._sealing.load([turn.blob])[1])
+            return
+        with suppress(OrderError):  # to the models of another version it may say nothing: as in a worker
+            self._models.order(turn.order.action, turn.order.model, turn.order.value)
 
     def _fingerprint(self, blobs: Sequence[bytes]) -> str:
         restored = _fold(self._sealing, self._models.topic, self._models.partition)

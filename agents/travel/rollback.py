@@ -13,7 +13,7 @@ from agents.travel.marks import Mark
 from agents.travel.past import Past, Snapshot
 from headrace.errors import HeadraceError
 from headrace.settings import Settings
-from schemas.decisions import Decision
+from schemas.audit import AuditEvent
 
 
 class Step(NamedTuple):
@@ -47,8 +47,8 @@ async def choose(
         return [_newest(past, places[tp], before) for past, tp in zip(found, tps, strict=True)]
 
 
-async def carry_out(settings: Settings, step: Step) -> Decision:
-    """Let the owner of the partition go back; return the decision that came of it.
+async def carry_out(settings: Settings, step: Step) -> AuditEvent:
+    """Let the owner of the partition go back; return the answer.
 
     Raises
     ------

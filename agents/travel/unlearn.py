@@ -14,13 +14,13 @@ from agents import operator
 from agents.ownership import keyring
 from agents.travel import backup, crew, scan, survey
 from agents.travel.crew import Tell
-from agents.travel.lineage import Ranges, before, merged, unseen
+from agents.travel.lineage import Ranges, before, merged, orders, unseen
 from agents.travel.past import Origin, Past
-from agents.travel.refold import Orders, Passage, refold
+from agents.travel.refold import Orders, Passage, Turn, refold
 from headrace.errors import HeadraceError, LostRecordsError
 from headrace.loading import load_pipeline
 from headrace.settings import Settings
-from schemas.decisions import Decision
+from schemas.audit import AuditEvent
 from streams.choosing import PINNED
 
 Meter: TypeAlias = Callable[[str, int], AbstractContextManager[Tell]]
@@ -57,12 +57,23 @@ class Task(NamedTuple):
         number, timeline = self.past.partition, self.past.timeline
         facts = {"epoch": timeline.epoch, "decision": self.past.last_decision, "sequence": -1}
         origin = self.origin
+        turns = [
+            Turn(act.decision.at, act.offset, order=act.decision)
+            for act in orders(self.past, self.past.last_decision)
+        ]
         short = Passage(
-            number, origin.offset, self.stop, blobs=origin.blobs, excluded=self.unseen, facts=facts
+            number,
+            origin.offset,
+            self.stop,
+            blobs=origin.blobs,
+            turns=tuple(turn for turn in turns if turn.decision > origin.decision),
+            excluded=self.unseen,
+            facts=facts,
         )
         if self.beginning is None or not origin.snapshot:
             return [short]
-        return [short, Passage(number, self.beginning.offset, self.stop, excluded=self.unseen)]
+        whole = Passage(number, self.beginning.offset, self.stop, turns=tuple(turns), excluded=self.unseen)
+        return [short, whole]
 
     @property
     def n_offsets(self) -> int:
@@ -126,8 +137,8 @@ def execute(asked: Asked, settings: Settings, tasks: Sequence[Task], tell: Tell)
     return [_execute(orders, task, tell) for task in tasks]
 
 
-async def carry_out(target: str, settings: Settings, draft: Draft) -> Decision:
-    """Let the owner of the partition take *draft* over; return the decision that came of it.
+async def carry_out(target: str, settings: Settings, draft: Draft) -> AuditEvent:
+    """Let the owner of the partition take *draft* over; return the answer.
 
     The draft is stored for as long as the command may need it.
 

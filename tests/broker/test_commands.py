@@ -197,7 +197,7 @@ def test_json_of_the_commands_that_read(run: Run, name: str, bootstrap: str) -> 
         return json.loads(result.stdout)
 
     assert {"topic": f"{name}.events", "partitions": 2, "records": 6} in read("topics", "ls")
-    assert [t["problem"] for t in read("topics", "check", "pipe.py")] == [None] * 6
+    assert [t["problem"] for t in read("topics", "check", "pipe.py")] == [None] * 7
     assert all(check["ok"] for check in read("doctor", "pipe.py"))
     assert read("show", "pipe.py")["pipeline"] == name
     assert read("dead", "ls", name) == []
@@ -248,8 +248,8 @@ def test_doctor_names_the_command_that_repairs_each_fault(run: Run, tmp_path: Pa
 
     failed = [check for check in json.loads(result.stdout) if not check["ok"]]
     assert result.exit_code == shown.exit_code == 4
-    # headrace.control is there already if another pipeline has made its topics
-    assert [check["check"] for check in failed] in (["topic"] * 5, ["topic"] * 6)
+    # headrace.control and headrace.audit are there already if another pipeline has made its topics
+    assert [check["check"] for check in failed] in (["topic"] * 5, ["topic"] * 6, ["topic"] * 7)
     (repair,) = {check["fix"] for check in failed}
     assert f"fix  {repair}" in " ".join(shown.stdout.split("               "))
     assert run(*shlex.split(repair)[1:]).exit_code == 0
@@ -263,7 +263,9 @@ def test_doctor_and_check_see_a_wrong_number_of_partitions(run: Run, name: str, 
 
     assert check.exit_code == 4
     problems = [t["problem"] for t in json.loads(check.stdout)]
-    assert problems == ["has 2 partitions, expected 3"] * 5 + [None], "the control topic has 1"
+    assert problems == ["has 2 partitions, expected 3"] * 5 + [None, None], (
+        "the topics of control and audit have 1"
+    )
     assert "headrace topics create wider.py" in run("doctor", "wider.py", "--json").stdout
     assert run("status", "wider.py").exit_code == 4
 
@@ -286,7 +288,7 @@ def test_the_development_kafka_goes_up_and_down(tmp_path: Path) -> None:
         assert f"at {address} " in up.stdout
         assert f"at {address} " in again.stdout
         assert "answers" in headrace("kafka", "status").stdout
-        assert headrace("topics", "create", "pipe.py").stdout.count("created") == 6
+        assert headrace("topics", "create", "pipe.py").stdout.count("created") == 7
     finally:
         down = headrace("kafka", "down")
 

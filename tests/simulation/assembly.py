@@ -14,13 +14,12 @@ from streams.partitions import Partitions
 from streams.recovery import Recovered, Recovery
 from streams.snapshotting import Cadence
 from streams.transactions import TransactionalOutbox
-from tests.simulation.ports import LOG, PIPELINE, AnyKey, SimGroup, SimReader
+from tests.simulation.ports import LOG, PIPELINE, AnyKey, SimAudit, SimGroup, SimReader
 
 if TYPE_CHECKING:
     from tests.simulation.process import Process
 
 SNAPSHOT_INTERVAL_S = 5.0
-PIPELINE_OF_COMMANDS = SimpleNamespace(name=PIPELINE, log=SimpleNamespace(name=LOG))
 
 
 class _Watching(Observer):
@@ -64,14 +63,16 @@ def partitions_of(process: Process) -> Partitions:
 
 def commands_of(process: Process) -> Commands:
     """Return what carries out operators' commands in *process*."""
+    n = process.plan.n_partitions
     return Commands(
-        PIPELINE_OF_COMMANDS,  # type: ignore[arg-type]
+        SimpleNamespace(name=PIPELINE, log=SimpleNamespace(name=LOG, partitions=n)),  # type: ignore[arg-type]
         process.partitions,
         keyring=AnyKey(),  # type: ignore[arg-type]
         reader=SimReader(process),  # type: ignore[arg-type]
         store=process.store,
         journal=process.journal,
         open_processor=process.kit.open_processor,
+        audit=SimAudit(process).say,
     )
 
 

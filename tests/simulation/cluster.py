@@ -8,7 +8,7 @@ from typing import Any
 
 import msgspec
 
-from schemas.commands import MAC_HEADER, Command
+from schemas.commands import MAC_HEADER, OF_PARTITION, Command
 from tests.simulation import oracle
 from tests.simulation.faults import Faults
 from tests.simulation.kafka import Record
@@ -17,11 +17,14 @@ from tests.simulation.membership import Membership
 from tests.simulation.plan import HARMLESS, Event, Plan
 from tests.simulation.ports import PIPELINE
 from tests.simulation.process import Process
-from tests.simulation.reference import Commanded, answered
-from tests.simulation.tiny import TinyKit
+from tests.simulation.reference import Commanded, paused
+from tests.simulation.tiny import ORDERED, TinyKit
 from tests.simulation.world import World
 
 NEVER_MS = 1 << 62
+RESUME_STEPS = 300
+"""An operator who finds a partition paused lets it go on, again if need be after so many steps."""
+
 HARM_STEPS = 400
 TRANSACTION_TIMEOUT_S = 30.0
 HEAL_STEPS = 4_000
@@ -50,6 +53,7 @@ class Cluster:
         self._commands_left = plan.n_commands
         self._n_started = 0
         self._n_answered = 0
+        self._resumed_at = 0
 
     @property
     def living(self) -> list[Process]:
@@ -76,29 +80,59 @@ class Cluster:
         )
 
     def command(self) -> bool:
-        """Send an operator's command, if there is a snapshot to name: whoever owns the partition answers."""
+        """Send an operator's command, if it can be given: whoever owns the partition answers."""
+        partition = int(self.rng.random() * self.plan.n_partitions)
+        if self.plan.with_orders and self.rng.random() < 0.5:
+            self._send(self._order(partition))
+            return True
+        command = self._about_snapshot(partition)
+        if command is not None:
+            self._send(command)
+        return command is not None
+
+    def _order(self, partition: int) -> Command:
+        """Return one that names no snapshot; also such as cannot be carried out."""
+        rng = self.rng
+        action: Any = ("reset", "reset", "pause", "resume")[int(rng.random() * 4)]
+        model = "" if action in OF_PARTITION else ORDERED if rng.random() < 0.8 else "nobody"
+        version = int(rng.random() * 3) if rng.random() < 0.2 else None
+        return Command(
+            self._named(Commanded(0, {})), PIPELINE, partition, action, NEVER_MS,
+            model=model, expected_version=version,
+        )  # fmt: skip
+
+    def _about_snapshot(self, partition: int) -> Command | None:
         rng, kafka = self.rng, self.world.kafka
-        partition = int(rng.random() * self.plan.n_partitions)
         whole = [
             stored
             for stored in kafka.slots[partition].values()
             if oracle.is_whole(self.kit, partition, stored)
         ]
         if not whole:
-            return False
+            return None
         stored = whole[int(rng.random() * len(whole))]
         header, state = self.kit.header_of(partition, stored.blob), self.kit.state_in(stored.blob)
         first = header.next_offset + int(rng.random() * 3)
         excluded = ((first, first + int(rng.random() * 2)),) if rng.random() < 0.6 else ()
-        action = "unlearn" if excluded else "rollback"
+        action: Any = "unlearn" if excluded else "rollback"
+        name = self._named(Commanded(header.next_offset, state))
+        return Command(name, PIPELINE, partition, action, NEVER_MS, stored.slot, header.id, excluded)
+
+    def _named(self, commanded: Commanded) -> str:
         name = f"c{len(self.commands)}"
-        command = Command(name, PIPELINE, partition, action, stored.slot, header.id, NEVER_MS, excluded)
-        self.commands[name] = Commanded(header.next_offset, state)
-        value = msgspec.json.encode(command)
-        kafka.control.append(Record(len(kafka.control), None, value, 0, ((MAC_HEADER, b"00"),)))
+        self.commands[name] = commanded
+        return name
+
+    def _send(self, command: Command) -> None:
+        """Put *command* into the control topic; with orders, some come twice, and nonsense between them."""
+        kafka, values = self.world.kafka, [msgspec.json.encode(command)]
+        if self.plan.with_orders:
+            values *= 2 if self.rng.random() < 0.1 else 1
+            values += [b'{"id":"nonsense"'] if self.rng.random() < 0.1 else []
+        for value in values:
+            kafka.control.append(Record(len(kafka.control), None, value, 0, ((MAC_HEADER, b"00"),)))
         self.world.note(None, f"command {command}")
         self.world.counts["commands"] += 1
-        return True
 
     def produce(self) -> None:
         """Append the next record to the log."""
@@ -161,11 +195,13 @@ class Cluster:
                 return False
         if any(found.current for found in kafka.ids.values()):
             return False
-        return len(kafka.control) == self._n_answered or self._are_answered()
+        return self._are_answered()
 
     def _are_answered(self) -> bool:
+        """Return whether every record of the control topic has its event in the audit topic."""
         kafka = self.world.kafka
-        self._n_answered = len(set().union(*(answered(journal) for journal in kafka.journal)))
+        if len(kafka.control) != self._n_answered:
+            self._n_answered = len({event.control_offset for event in kafka.audit})
         return len(kafka.control) == self._n_answered
 
     @property
@@ -204,6 +240,11 @@ class Cluster:
     def _mend(self) -> None:
         self.faults.mend()
         kafka = self.world.kafka
+        for partition, journal in enumerate(kafka.journal):
+            if paused(journal) and self.world.n_steps > self._resumed_at + RESUME_STEPS:
+                self._resumed_at = self.world.n_steps
+                name = self._named(Commanded(0, {}))
+                self._send(Command(name, PIPELINE, partition, "resume", NEVER_MS))
         for name, found in kafka.ids.items():
             open_s = 0.0 if found.current is None else self.world.loop.now - found.current.began_at
             if open_s > TRANSACTION_TIMEOUT_S or not found.owner.is_alive:

@@ -11,6 +11,7 @@ from typing import Any, Literal, NamedTuple
 
 from aiokafka.errors import InvalidProducerEpoch
 
+from schemas.audit import AuditEvent
 from streams.ports import Bounds, Committed, Stored
 
 Headers = Sequence[tuple[str, bytes | None]]
@@ -99,6 +100,7 @@ class Kafka:
         self.journal: list[list[bytes]] = [[] for _ in range(n_partitions)]
         self.slots: list[dict[str, Stored]] = [{} for _ in range(n_partitions)]
         self.control: list[Record] = []
+        self.audit: list[AuditEvent] = []
         self.stamps: list[dict[str, int]] = [{} for _ in range(n_partitions)]
         self.n_stamps = 0
         self.committed: dict[int, Committed] = {}

@@ -32,6 +32,22 @@ def check_answers(cluster: Any) -> None:
             cluster.world.fail(f"partition {partition}: a command was carried out twice: {decided}")
 
 
+def check_audit(cluster: Any) -> None:
+    """Check that events with one id are the same, and say what the decisions topic says."""
+    world, events = cluster.world, {event.id: event for event in cluster.world.kafka.audit}
+    world.counts["audits"] += len(events)
+    world.counts["audits twice"] += len(world.kafka.audit) - len(events)
+    for event in world.kafka.audit:
+        world.counts[f"audits {event.outcome}"] += 1
+        if event != events[event.id]:
+            world.fail(f"two events of the audit with the id {event.id}: {event}, {events[event.id]}")
+    accepted = {(event.partition, event.decision) for event in events.values() if event.outcome == "accepted"}
+    for partition in range(cluster.plan.n_partitions):
+        decided = {(partition, act.offset) for act in acts(cluster, partition)}
+        if decided != {one for one in accepted if one[0] == partition}:
+            world.fail(f"partition {partition}: decided {decided}, the audit says {accepted}")
+
+
 def count(cluster: Any) -> None:
     """Count what the decisions topics hold: a lane in which nothing is decided proves nothing."""
     counts = cluster.world.counts
@@ -112,6 +128,7 @@ def usable(kit: Any, kafka: Any, partition: int) -> list[int]:
 def check_end(cluster: Any) -> None:
     """Check what was published of every partition."""
     check_answers(cluster)
+    check_audit(cluster)
     for partition in range(cluster.plan.n_partitions):
         _check_partition(cluster, partition)
 

@@ -42,6 +42,7 @@ class Plan:
     fault_rate: float
     max_faults: int
     n_commands: int
+    with_orders: bool
     policy: str
     error_rate: float
     is_multipart: bool
@@ -98,6 +99,7 @@ def planned(seed: int, delivery: str | None = None) -> Plan:
         fault_rate=(0.03, 0.08, 0.15)[int(rng.random() * 3)],
         max_faults=1 + int(rng.random() * 6),
         n_commands=n_commands,
+        with_orders=seed % 2 == 1,
         policy=("uniform", "oldest", "newest", "priority", "sticky")[int(rng.random() * 5)],
         error_rate=0.0 if is_graceful else (0.0, 0.0, 0.0, 0.02, 0.06)[int(rng.random() * 5)],
         is_multipart=rng.random() < 0.3,

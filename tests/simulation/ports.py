@@ -12,6 +12,7 @@ from aiokafka.errors import KafkaConnectionError
 from faust.types import TP
 
 from headrace.errors import SnapshotError
+from schemas.audit import AuditEvent
 from streams.ports import Bounds, Committed, Stored
 from streams.topics import CONTROL_TOPIC
 from tests.simulation.kafka import Headers
@@ -149,6 +150,22 @@ class AnyKey:
 
     def verify(self, key_id: str, content: bytes, mac: bytes) -> None:
         """Accept everything."""
+
+
+class SimAudit:
+    """Stands for `agents.audit.Auditor`, who looks at what is there before he writes."""
+
+    def __init__(self, process: Any) -> None:
+        self._process = process
+        self._world = process.world
+
+    async def say(self, event: AuditEvent) -> None:
+        audit = self._world.kafka.audit
+        known = await self._world.ask(self._process, "read audit", lambda: {one.id for one in audit})
+        if event.id not in known:
+            await self._world.ask(
+                self._process, f"audit {event.id}", lambda: audit.append(event), is_ready=self._process.lease
+            )
 
 
 class SimReader:

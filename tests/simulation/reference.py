@@ -21,7 +21,7 @@ class Commanded(NamedTuple):
 
 
 class Act(NamedTuple):
-    """A decision that counts, and what the models become."""
+    """A decision that counts, and what the models become; ``None``: they stay as they are."""
 
     offset: int
     at: int
@@ -47,20 +47,22 @@ def acts(cluster: Any, partition: int) -> list[Act]:
     return found
 
 
-def answered(journal: Iterable[bytes]) -> set[str]:
-    """Return the commands that are decided or refused."""
-    epoch, found = -1, set()
+def paused(journal: Iterable[bytes]) -> bool:
+    """Return whether nothing is to be folded until an operator says so."""
+    epoch, found = -1, False
     for offset, value in enumerate(journal):
         record = decode(value)
         if isinstance(record, Epoch):
             epoch = offset
-        elif record.epoch == epoch:
-            found.add(record.id)
+        elif isinstance(record, Decision) and record.epoch == epoch:
+            found = record.action == "pause" or (found and record.action != "resume")
     return found
 
 
 def _decided(cluster: Any, partition: int, decision: Decision) -> Any:
     """Return the state a decision leads to: that of a snapshot, caught up without what is excluded."""
+    if not decision.snapshot:
+        return {} if decision.action == "reset" else None
     start, state = cluster.commands[decision.id]
     if decision.action == "rollback":
         return state

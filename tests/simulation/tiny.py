@@ -9,12 +9,16 @@ from zlib import crc32
 import msgspec
 from faust.types import TP
 
-from headrace.errors import SnapshotError
+from headrace.errors import OrderError, SnapshotError
+from schemas.decisions import Decision
 from schemas.snapshots import SnapshotHeader
 from streams.ports import Outbox
 from tests.simulation.kafka import Record
 from tests.simulation.ports import DEAD, PIPELINE, RESULTS
 from tests.simulation.reference import Expected
+
+ORDERED = "tiny"
+"""Name of the only model that orders can be given to."""
 
 ROLLING = 3
 """With a state per key, every key is in one of so many snapshots."""
@@ -141,6 +145,17 @@ class Tiny:
         self.n_adopted += 1
         self.is_whole_due = True
 
+    def require_possible(self, decision: Decision) -> None:
+        if decision.model != ORDERED:
+            raise OrderError(f"there is no model {decision.model!r}")
+
+    def carry_out(self, decision: Decision) -> None:
+        """Forget everything, whatever it says."""
+        self.require_possible(decision)
+        self.digests = {}
+        self.n_adopted += 1
+        self.is_whole_due = True
+
 
 def _merged(blobs: Sequence[bytes]) -> Digests:
     digests: Digests = {}
@@ -238,7 +253,7 @@ class TinyKit:
         step, published, pending = 0, {}, list(acts)
         for offset, key, value, *_ in records:
             while pending and pending[0].at <= offset:
-                digests = dict(pending.pop(0).state)
+                digests = _after(pending.pop(0), digests)
             if value is None:
                 continue
             if value.startswith(b"!"):
@@ -249,5 +264,10 @@ class TinyKit:
             learn(digests, name, value)
             step += 1
         while is_last_taken and pending and pending[0].at <= end:
-            digests = dict(pending.pop(0).state)
+            digests = _after(pending.pop(0), digests)
         return Expected((digests, step), published)
+
+
+def _after(act: Any, digests: Digests) -> Digests:
+    """Return what a decision makes of *digests*: a pause leaves them as they are."""
+    return digests if act.state is None else dict(act.state)

@@ -61,6 +61,7 @@ def plan_of(seed: int) -> tuple[Plan, int]:
         n_partitions=n_sources,
         events=events,
         n_commands=0,
+        with_orders=False,
         faults=FAULTS,
         fault_rate=(0.1, 0.2, 0.3)[int(rng.random() * 3)],
         max_faults=2 + int(rng.random() * 8),

@@ -14,6 +14,7 @@ from headrace.testing import Harness
 from schemas import (
     ALERT_TYPE,
     ANSWER_TYPE,
+    AUDIT_TYPE,
     CONTEST_TYPE,
     DEAD_LETTER_TYPE,
     DRIFT_TYPE,
@@ -36,6 +37,7 @@ TYPES = (
     QUESTION_TYPE,
     REMARK_TYPE,
     DRIFT_TYPE,
+    AUDIT_TYPE,
     CONTEST_TYPE,
     TASK_TYPE,
     ANSWER_TYPE,

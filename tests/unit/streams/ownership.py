@@ -9,7 +9,8 @@ from typing import Any, NamedTuple
 import msgspec
 from faust.types import TP
 
-from headrace.errors import SnapshotError
+from headrace.errors import OrderError, SnapshotError
+from schemas.decisions import Decision
 from schemas.snapshots import SnapshotHeader
 from streams.chunking import Chunk
 from streams.observer import Observer
@@ -113,6 +114,15 @@ class Sum:
     def adopt_models(self, blobs: Sequence[bytes]) -> None:
         self.adopted.append(json.loads(blobs[-1])["folded"])
         self.folded = [*json.loads(blobs[-1])["folded"]]
+
+    def require_possible(self, decision: Decision) -> None:
+        if decision.model != "sum":
+            raise OrderError(f"there is no model {decision.model!r}")
+
+    def carry_out(self, decision: Decision) -> None:
+        """Forget everything, whatever it says."""
+        self.require_possible(decision)
+        self.folded = []
 
 
 class MemoryGroup:

@@ -72,13 +72,15 @@ def test_there_are_no_others_and_the_source_is_first() -> None:
         "fraud.snapshots",
         "fraud.decisions",
         "headrace.control",
+        "headrace.audit",
     ]
     assert topics.predictions_topic("fraud") == "fraud.predictions"
     assert topics.dead_topic("fraud") == "fraud.dead"
 
 
 def test_snapshots_are_compacted_and_decisions_stay_for_ever() -> None:
-    snapshots, decisions, control = SPECS[3:]
+    snapshots, decisions, control, audit = SPECS[3:]
+    assert (audit.partitions, audit.retention_s) == (1, topics.FOR_EVER)
     assert (snapshots.cleanup, snapshots.partitions) == ("compact", 8)
     assert (decisions.cleanup, decisions.partitions, decisions.retention_s) == (
         "delete",

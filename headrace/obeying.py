@@ -1,0 +1,147 @@
+"""Carries out orders on what a fold knows; what cannot be done is refused before anything has changed."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from headrace.errors import OrderError
+from headrace.memory import Memory
+from headrace.models.combining.combiner import COMBINE
+from headrace.orders import Order
+from headrace.referee import Referee
+
+MOST_WEIGHT = 1e6
+"""No weight is greater: votes are sums of weights, and have to stay finite."""
+
+
+def require_possible(memory: Memory, order: Order) -> None:
+    """Refuse what `carry_out` could not do; nothing changes.
+
+    Raises
+    ------
+    OrderError
+        Saying why.
+    """
+    if order.action not in _CHECKS:
+        raise OrderError(f"a fold cannot {order.action!r}", why=f"it knows {', '.join(_CHECKS)}")
+    if order.model or order.action != "demote":
+        _require_known(memory, order.model)
+    _CHECKS[order.action](memory, order)
+
+
+def carry_out(memory: Memory, order: Order) -> None:
+    """Do what *order* says.
+
+    Raises
+    ------
+    OrderError
+        If that cannot be done; nothing has changed.
+    """
+    require_possible(memory, order)
+    orders, name = memory.orders, order.model
+    match order.action:
+        case "freeze":
+            orders.frozen.add(name)
+        case "thaw":
+            orders.frozen.remove(name)
+        case "disable":
+            orders.disabled.add(name)
+        case "enable":
+            orders.disabled.remove(name)
+        case "reset":
+            memory.reset(name)
+        case "weight":
+            _combining(memory).set_weight(name, order.value)
+        case "promote":
+            _referee(memory).promote(name)
+        case _:
+            _referee(memory).demote(name or None)
+    memory.team.obey()
+
+
+def _require_known(memory: Memory, name: str) -> None:
+    if name not in memory.names:
+        raise OrderError(
+            f"there is no model {name!r}",
+            why=f"the pipeline has {', '.join(memory.names)}",
+            fix="headrace model ls TARGET",
+        )
+
+
+def _freeze(memory: Memory, order: Order) -> None:
+    if order.model in memory.orders.frozen:
+        raise OrderError(f"model {order.model!r} is frozen already")
+
+
+def _thaw(memory: Memory, order: Order) -> None:
+    if order.model not in memory.orders.frozen:
+        raise OrderError(f"there is nothing to thaw: model {order.model!r} learns")
+
+
+def _disable(memory: Memory, order: Order) -> None:
+    name, disabled = order.model, memory.orders.disabled
+    if name in disabled:
+        raise OrderError(f"model {name!r} is disabled already")
+    is_last = name in memory.members and not set(memory.members) - disabled - {name}
+    if is_last and not memory.has_fallback:
+        raise OrderError(
+            f"model {name!r} is the last one that answers",
+            why="without it no event would get an answer",
+            fix="freeze it, or enable another one first; fallback=... in the pipeline answers where nobody does",
+        )
+
+
+def _enable(memory: Memory, order: Order) -> None:
+    if order.model not in memory.orders.disabled:
+        raise OrderError(f"model {order.model!r} is not disabled")
+
+
+def _reset(memory: Memory, order: Order) -> None:
+    if memory.keyed is not None:
+        raise OrderError(
+            f"model {order.model!r} cannot be reset",
+            why="each key has one of its own (scope='key')",
+            fix="raise the version of the pipeline, or roll back",
+        )
+
+
+def _weight(memory: Memory, order: Order) -> None:
+    if order.value is None or not 0.0 <= order.value <= MOST_WEIGHT:
+        raise OrderError(f"expected a weight from 0 to {MOST_WEIGHT:g}, got {order.value}")
+    if order.model not in memory.members:
+        raise OrderError(f"the answer of model {order.model!r} is not combined")
+    if memory.keyed is not None:
+        raise OrderError("weights cannot be set", why="each key has its own (scope='key')")
+    if not hasattr(_combining(memory), "set_weight"):
+        raise OrderError(
+            "weights cannot be set",
+            why="the combination of this pipeline takes none from outside",
+        )
+
+
+def _compete(memory: Memory, order: Order) -> None:
+    _referee(memory).require_possible(order.action, order.model or None)
+
+
+_CHECKS: Mapping[str, Callable[[Memory, Order], None]] = {
+    "freeze": _freeze,
+    "thaw": _thaw,
+    "disable": _disable,
+    "enable": _enable,
+    "reset": _reset,
+    "weight": _weight,
+    "promote": _compete,
+    "demote": _compete,
+}
+
+
+def _combining(memory: Memory) -> Any:
+    """Return what the combination has learned, ``None`` where it learns nothing."""
+    return memory.models.get(COMBINE)
+
+
+def _referee(memory: Memory) -> Referee:
+    if memory.referee is None:
+        raise OrderError("there is nobody to promote or demote", why="the pipeline has no challengers")
+    return memory.referee
