@@ -117,7 +117,7 @@ class Timeline:
         return next((epoch.version for _, epoch in self._epochs if epoch.version), 0)
 
     @property
-    def answered(self) -> int:
+    def answered_before(self) -> int:
         """Before this offset another version may have answered events that this one has not committed."""
         return max((one.answered for _, one in self._epochs if one.version == self.version), default=0)
 

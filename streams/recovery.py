@@ -156,7 +156,7 @@ class Recovery:
     async def _others_answers(self, tp: TP, frontier: int, timeline: Timeline) -> Collection[int]:
         """Return which records another version has answered and not committed, if it may have."""
         is_switch = timeline.runs not in (0, self._version)
-        if self._answered is None or not (is_switch or frontier < timeline.answered):
+        if self._answered is None or not (is_switch or frontier < timeline.answered_before):
             return ()
         return await self._answered(tp, frontier)
 
@@ -184,7 +184,7 @@ class Recovery:
             log_start=bounds.start,
             http=self._http,
             version=self._version,
-            answered=max(answered, timeline.answered),
+            answered=max(answered, timeline.answered_before),
         )
         offset = await self._journal.append(tp.partition, decisions.encode(epoch))
         timeline.read(await self._journal.read(tp.partition, timeline.next_offset))
