@@ -15,6 +15,7 @@ class Epoch(msgspec.Struct, frozen=True, tag="epoch", tag_field="kind"):
     ``frontier`` is the committed offset then: what the owners before did not commit is not theirs any more.
     ``log_start`` is where the log began then; for the first epoch of all it is where the fold began. ``http``
     is where the worker answers questions. ``version`` is that of the pipeline, 0 where it was not written.
+    Before offset ``answered`` another version has answered events beyond the frontier.
     """
 
     pipeline: str
@@ -24,6 +25,7 @@ class Epoch(msgspec.Struct, frozen=True, tag="epoch", tag_field="kind"):
     log_start: int = 0
     http: str = ""
     version: int = 0
+    answered: int = 0
 
 
 class Decision(msgspec.Struct, frozen=True, tag="decision", tag_field="kind"):

@@ -134,6 +134,11 @@ class Timeline:
         return next((epoch.version for _, epoch in self._epochs if epoch.version), 0)
 
     @property
+    def answered_before(self) -> int:
+        """Before this offset another version may have answered events that this one has not committed."""
+        return max((one.answered for _, one in self._epochs if one.version == self.version), default=0)
+
+    @property
     def runs(self) -> int:
         """The version that owns the partition, or owned it last; 0 if that is not known."""
         return self._epochs[-1][1].version if self._epochs else 0

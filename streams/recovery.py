@@ -20,9 +20,6 @@ from streams.ports import Bounds, Committed, Journal, SnapshotStore
 
 log = structlog.get_logger(__name__)
 
-REACH = 1_000_000
-"""No worker publishes so many records beyond its frontier: it commits every second."""
-
 
 class Recovered(NamedTuple):
     """A partition ready to be replayed up to its frontier; ``how`` is kept, warm, snapshot, log or new."""
@@ -112,7 +109,8 @@ class Recovery:
         timeline = timeline or Timeline(self._version)
         timeline.read(await self._journal.read(tp.partition, timeline.next_offset))
         frontier = self._frontier(tp, committed, bounds, timeline)
-        epoch = await self._take_over(tp, frontier, bounds, timeline)
+        answered = await self._others_answers(tp, frontier, timeline)
+        epoch = await self._take_over(tp, frontier, bounds, timeline, max(answered, default=-1) + 1)
         choice = Choice(
             tp,
             timeline,
@@ -124,7 +122,7 @@ class Recovery:
         how, held = await self._best(tp, choice, in_memory, committed.note)
         if held is None:
             how, held = self._from_log(tp, choice, bounds, frontier, timeline)
-        handover = await self._handover(tp, frontier, timeline)
+        handover = Handover(answered, timeline.forgotten())
         load_s = time.perf_counter() - started
         return Recovered(held, epoch, frontier, timeline, committed.note, how, load_s, handover)
 
@@ -155,13 +153,12 @@ class Recovery:
                     return "snapshot", found
         return "", None
 
-    async def _handover(self, tp: TP, frontier: int, timeline: Timeline) -> Handover:
-        """Return what another version left; a while after it was the owner there is nothing to look for."""
-        switches = [epoch for _, epoch in timeline.switches if epoch.version == self._version]
-        answered: Collection[int] = ()
-        if self._answered is not None and switches and frontier < switches[-1].frontier + REACH:
-            answered = await self._answered(tp, frontier)
-        return Handover(answered, timeline.forgotten())
+    async def _others_answers(self, tp: TP, frontier: int, timeline: Timeline) -> Collection[int]:
+        """Return which records another version has answered and not committed, if it may have."""
+        is_switch = timeline.runs not in (0, self._version)
+        if self._answered is None or not (is_switch or frontier < timeline.answered_before):
+            return ()
+        return await self._answered(tp, frontier)
 
     def _frontier(self, tp: TP, committed: Committed, bounds: Bounds, timeline: Timeline) -> int:
         """Return from where on results are published; Kafka forgets the offsets of groups long at rest."""
@@ -172,7 +169,9 @@ class Recovery:
             return timeline.frontier
         return max(committed.offset or 0, bounds.start)
 
-    async def _take_over(self, tp: TP, frontier: int, bounds: Bounds, timeline: Timeline) -> int:
+    async def _take_over(
+        self, tp: TP, frontier: int, bounds: Bounds, timeline: Timeline, answered: int = 0
+    ) -> int:
         """Open an epoch and return it; read what others decided before it: later, nothing of theirs counts.
 
         It is the offset of our own record, not the newest there is: another worker may have come after us.
@@ -185,6 +184,7 @@ class Recovery:
             log_start=bounds.start,
             http=self._http,
             version=self._version,
+            answered=max(answered, timeline.answered_before),
         )
         offset = await self._journal.append(tp.partition, decisions.encode(epoch))
         timeline.read(await self._journal.read(tp.partition, timeline.next_offset))

@@ -40,7 +40,8 @@ class Standing(msgspec.Struct, frozen=True):
 def standing(past: Past) -> Standing:
     """Return who answers a partition."""
     versions = [epoch.version for _, epoch in past.timeline.switches]
-    since = past.timeline.switches[-1][1].frontier if versions else None
+    last = past.timeline.switches[-1][1] if versions else None
+    since = None if last is None else max(last.frontier, last.answered)
     first = past.timeline.first_version
     before = None if not versions else ([first, *versions])[-2]
     usable = past.usable
