@@ -96,7 +96,7 @@ def _of_step(step: Step) -> tuple[str, ...]:
 
 
 def _written(last: LastGood | Constant) -> str:
-    return repr(last.value) if isinstance(last, Constant) else "as it was last good"
+    return repr(last.value) if isinstance(last, Constant) else "its last good state"
 
 
 def _built_of(model: base.Estimator) -> str:

@@ -124,7 +124,7 @@ def test_what_stands_in_for_a_step_is_drawn_with_it() -> None:
     drawing = drawn([declare(models=models, combine=hr.Last(), fallback=True)])
     assert node(drawing, "main-backup").kind == "backup"
     assert node(drawing, "main-backup").lines == ("backup of main", "GaussianNB")
-    assert node(drawing, "main").lines[1:] == ("else as it was last good, False",)
+    assert node(drawing, "main").lines[1:] == ("else its last good state, False",)
     assert node(drawing, "Last()").lines == ("else True",)
     assert pairs(drawing, "stand_in") == {("main-backup", "main"), ("other", "main")}
     assert ("features", "main-backup") in pairs(drawing)
