@@ -27,7 +27,8 @@ def command(targets: tuple[str, ...], written: str | None, out: Path | None) -> 
     """Draw the pipelines of TARGET, steps and topics.
 
     Several modules, or a package, make one drawing: a topic that one pipeline writes and another reads joins
-    them. A solid arrow is what reaches a model, a dashed one what decides whether and when it is asked.
+    them. A solid arrow is what reaches a model, a dashed one what decides whether and when it is asked, a
+    dotted one comes from what stands in for it.
 
     \b
     Example:

@@ -118,6 +118,18 @@ def test_a_challenger_is_drawn_beside_the_models_and_may_give_the_answer() -> No
     )
 
 
+def test_what_stands_in_for_a_step_is_drawn_with_it() -> None:
+    backup = [naive_bayes.GaussianNB, "other", hr.LastGood(), False]
+    models = {"other": linear, "main": hr.Step(linear, backup=backup)}
+    drawing = drawn([declare(models=models, combine=hr.Last(), fallback=True)])
+    assert node(drawing, "main-backup").kind == "backup"
+    assert node(drawing, "main-backup").lines == ("backup of main", "GaussianNB")
+    assert node(drawing, "main").lines[1:] == ("else its last good state, False",)
+    assert node(drawing, "Last()").lines == ("else True",)
+    assert pairs(drawing, "stand_in") == {("main-backup", "main"), ("other", "main")}
+    assert ("features", "main-backup") in pairs(drawing)
+
+
 def test_all_topics_of_a_log_lead_to_it_and_facts_are_in_one_box() -> None:
     source = hr.Topic("payments", Sale, key="country")
     lookup = hr.Lookup(hr.Topic("countries", Country, key="country"), key="country", fields=["risk"])
