@@ -47,12 +47,14 @@ class LabelLosses:
     """
 
     def __init__(self, kind: str) -> None:
-        self._loss = {"zero_one": _zero_one, "brier": _brier, "log": _log}[kind]
+        self._loss = {"zero_one": _zero_one, "brier": brier, "log": _log}[kind]
 
     def of(self, y: Any, answers: Sequence[Answer | None]) -> list[float]:
         """Return the loss of each answer, 0 to 1; 1 for one that says nothing."""
-        loss = self._loss
-        return [1.0 if answer is None or answer.prediction is None else loss(answer, y) for answer in answers]
+        loss, truth = self._loss, text_of(y)
+        return [
+            1.0 if answer is None or answer.prediction is None else loss(answer, truth) for answer in answers
+        ]
 
     def state(self) -> list[float]:
         """Return what is written down: nothing."""
@@ -62,18 +64,14 @@ class LabelLosses:
         """Go on."""
 
 
-def _zero_one(answer: Answer, y: Any) -> float:
-    return 0.0 if answer.prediction == y else 1.0
+def _zero_one(answer: Answer, truth: str) -> float:
+    return 0.0 if text_of(answer.prediction) == truth else 1.0
 
 
-def _brier(answer: Answer, y: Any) -> float:
-    return brier(answer, text_of(y))
-
-
-def _log(answer: Answer, y: Any) -> float:
+def _log(answer: Answer, truth: str) -> float:
     if not answer.probability:
-        return _zero_one(answer, y)
-    p = answer.probability.get(text_of(y), 0.0)
+        return _zero_one(answer, truth)
+    p = answer.probability.get(truth, 0.0)
     return max(-log(max(p, _LEAST_P)) / _MOST_LOG, 0.0)
 
 

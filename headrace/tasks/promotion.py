@@ -26,8 +26,8 @@ class Promotion:
     Parameters
     ----------
     alpha
-        How likely a challenger that is never expected to lose less is promoted at all, however long one
-        compares and however many challengers there are; counted anew after each change of champion.
+        How likely a challenger that is never expected to lose less is promoted at all on a partition, however
+        long one compares and however many challengers there are; counted anew after each change of champion.
     at_least
         Events that are compared before.
     cooldown

@@ -86,8 +86,11 @@ def brier(answer: Answer, truth: str) -> float:
     A label without probabilities is certain.
     """
     shares = answer.probability or {text_of(answer.prediction): 1.0}
-    total = (1.0 - shares.get(truth, 0.0)) ** 2
-    total += sum(share * share for label, share in shares.items() if label != truth)
+    missed = 1.0 - shares.get(truth, 0.0)
+    total = missed * missed
+    for label, share in shares.items():
+        if label != truth:
+            total += share * share
     return min(1.0, total / 2.0)
 
 
