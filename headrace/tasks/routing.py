@@ -224,10 +224,11 @@ class Bandit:
         """Return all, the highest index first; of equal ones, the first declared."""
         names, base = [*self.asked], self.n_chosen * (len(self.asked) + 1)
         self.n_chosen += 1
+        explores = self.policy == "epsilon" and chance(base + len(names)) < self.explore
         draws = dict.fromkeys(names, 0.0)
-        if self.policy != "ucb":
+        if explores or self.policy == "thompson":
             draws = {name: chance(base + i) for i, name in enumerate(names)}
-        if self.policy == "epsilon" and chance(base + len(names)) < self.explore:
+        if explores:
             return sorted(names, key=draws.__getitem__)
         index = {name: self._index(name, draws[name]) - prices[name] for name in names}
         return sorted(names, key=lambda name: -index[name])

@@ -24,6 +24,7 @@ from tests.pages import (
     CHAIN,
     DELAYED,
     DRIFT,
+    ROUTE,
     STACKING,
     WINDOWS,
     WRITE,
@@ -46,6 +47,7 @@ def examples() -> dict[str, str]:
         CASCADE,
         CHAIN,
         STACKING,
+        ROUTE,
         CANARY,
         BACKUPS,
     ):
@@ -126,6 +128,15 @@ def departures(i: int) -> dict[str, Any]:
     return {"at": 1.7e9 + i, "origin": "JFK", "distance_km": 900.0 + i % 9, "is_late": i % 2 == 1}
 
 
+def shop_visits(i: int) -> dict[str, Any]:
+    return {"pages": 1 + i * 37 % 20, "minutes": i * 61 % 97 / 10, "buys": i * 37 % 20 > 9}
+
+
+def rated(i: int) -> dict[str, Any]:
+    a, b = i * 37 % 101 / 50, i * 61 % 97 / 50
+    return {"a": a, "b": b, "good": a > b}
+
+
 def plots(i: int) -> dict[str, Any]:
     """Return a plot whose harvest is good with much of the one or of the other."""
     rain, sun = i * 37 % 100, i * 61 % 97
@@ -198,6 +209,8 @@ EVENTS: dict[str, Callable[[int], dict[str, Any]]] = {
     "pipelines/watch.py": answers,
     "pipelines/review.py": answers,
     "pipelines/harvest.py": plots,
+    "pipelines/visits.py": shop_visits,
+    "pipelines/rates.py": rated,
     "pipelines/transfers.py": transfers,
 }
 N_EVENTS = 600
@@ -313,6 +326,14 @@ def test_example_of_delayed_labels_learns_when_they_come(project: Path) -> None:
     right = [p["prediction"] == (i % 2 == 1) for i, p in enumerate(harness.predictions)]
     assert {status["state"] for status in harness.labels} == {"joined"}
     assert sum(right[-100:]) >= 95
+
+
+def test_example_route_keeps_its_budget_and_example_halving_drops_the_worse(project: Path) -> None:
+    visits_fold, rates_fold = fed("pipelines/visits.py").fold, fed("pipelines/rates.py")
+
+    assert visits_fold.route is not None
+    assert visits_fold.route.cost_us <= 200.0
+    assert [step["status"] for step in rates_fold.predictions[-1]["steps"].values()].count("ok") == 2
 
 
 def test_example_bandit_learns_what_its_choice_earned(project: Path) -> None:

@@ -153,14 +153,14 @@ def test_what_cheap_events_leave_pays_for_the_best_step_now_and_then() -> None:
 
 
 def test_without_enough_for_any_the_cheapest_works() -> None:
-    router = Route("ucb", budget_us=5.0).fresh(NAMES)
+    router = Route("ucb", cost=dict.fromkeys(NAMES, 1.0), budget_us=5.0).fresh(NAMES)
     router.measured(COSTS)
 
     assert {name for names in run(router, 50) for name in names} == {"cheap"}
 
 
 def test_measured_costs_count_from_when_they_are_told() -> None:
-    router = Route("epsilon", price=1.0, explore=0.0).fresh(NAMES)
+    router = Route("epsilon", cost=dict.fromkeys(NAMES, 0.0), price=1.0, explore=0.0).fresh(NAMES)
     for _ in range(100):
         router.learn(LOSSES)
     before = router.choose(chance)
@@ -233,6 +233,8 @@ def test_a_router_goes_on_to_the_bit_after_a_pickle(policy: Any) -> None:
         ({"pick": 4}, "route.pick"),
         ({"explore": -1}, "route.explore"),
         ({"cost": {}}, "route.cost"),
+        ({"budget_us": 5.0}, "route.cost"),
+        ({"price": 1.0}, "route.cost"),
         ({"cost": {"cheap": 1.0}}, "route.cost"),
         ({"cost": {**COSTS, "dear": float("nan")}}, "route.cost['dear']"),
         ({"price": float("inf")}, "route.price"),
