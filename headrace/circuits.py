@@ -71,16 +71,6 @@ class Circuits:
                     self._since.pop(name, None)
         return found
 
-    def order(self, action: str, target: str, value: float | None) -> bool:
-        """Open the circuit of a model that was too slow, as was decided; return whether there is one."""
-        ward = self.wards.get(target)
-        if ward is None or action != "open":
-            return False
-        lateness = ward.lateness
-        deadline = "its deadline" if lateness is None else f"{lateness.deadline_s * 1e3:g} ms"
-        ward.open("slow", f"{value or 0:g} of its last answers took longer than {deadline}")
-        return True
-
     def time(self, clock: Callable[[], float] | None) -> None:
         """Measure the answers of models with a deadline by *clock*, or not; that is no part of the state."""
         for ward in self.wards.values():

@@ -14,7 +14,7 @@ from headrace.healing.lessons import Lesson
 from headrace.healing.losses import Yardstick
 from headrace.healing.stand_ins import Answers, Asked, Models, first_answer
 from headrace.models.verbs import Verbs
-from headrace.tasks.circuit import POISONED, Circuit, Reason, Transition
+from headrace.tasks.circuit import POISONED, Circuit, Transition
 from headrace.tasks.lateness import Lateness
 from schemas.results import Answer
 
@@ -134,13 +134,12 @@ class Ward:
                 self._turn(self.circuit.open("poison", wrong))
         return told
 
-    def open(self, reason: Reason, detail: str) -> None:
-        """Take the model out at once."""
-        self._turn(self.circuit.open(reason, detail))
-
-    def close(self) -> None:
-        """Use the model again at once."""
-        self._turn(self.circuit.close())
+    def too_slow(self, n_late: float | None) -> None:
+        """Take the model out, of whose last answers *n_late* came late, as was decided."""
+        deadline = "its deadline" if self.lateness is None else f"{self.lateness.deadline_s * 1e3:g} ms"
+        self._turn(
+            self.circuit.open("slow", f"{n_late or 0:g} of its last answers took longer than {deadline}")
+        )
 
     def take_said(self) -> list[Transition]:
         """Return the transitions since the last call."""

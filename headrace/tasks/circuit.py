@@ -9,9 +9,9 @@ from headrace.errors import SnapshotError
 from headrace.tasks.breaker import Breaker
 
 CircuitState: TypeAlias = Literal["closed", "open", "half_open"]
-Reason: TypeAlias = Literal["predict", "learn", "poison", "loss", "slow", "order"]
+Reason: TypeAlias = Literal["predict", "learn", "poison", "loss", "slow"]
 """Why a circuit opened: the model failed when asked or taught, a look at its state found poison, it is worse
-than a baseline, too slow by the clock, or an operator said so."""
+than a baseline, or too slow by the clock."""
 
 POISONED: frozenset[Reason] = frozenset({"predict", "learn", "poison"})
 """Reasons that speak of a broken state, which a model is healed from."""
@@ -22,7 +22,6 @@ _TODO: dict[Reason, str] = {
     "poison": "Nothing if it closes again; else bound or scale the features, or lower the learning rate.",
     "loss": "Look at the drift topic and at the newest labels; a model that stays bad is better replaced.",
     "slow": "Give the worker more processor time, raise deadline_ms, or bound the model.",
-    "order": "Close it with the same command when the reason for the order is gone.",
 }
 
 # A pickle tells apart equal texts that are two objects: what is restored is made one with these again.
@@ -35,7 +34,7 @@ class Transition(NamedTuple):
 
     before: CircuitState
     after: CircuitState
-    reason: Reason
+    reason: Reason | None
     happened: str
     todo: str
 
@@ -148,10 +147,6 @@ class Circuit:
         self.n_opened += 1
         return self._go("open", f"{detail}; it is neither asked nor taught for {self.rest:,} events")
 
-    def close(self) -> Transition | None:
-        """Close it at once, as an operator may order; ``None`` if it is closed already."""
-        return None if self.state == "closed" else self._go("closed", "an operator closed it")
-
     @property
     def _is_worse(self) -> bool:
         factor = self._declared.worse_than_baseline
@@ -172,9 +167,10 @@ class Circuit:
         self._failures.clear()
         self._is_warm = False
         self._forget_losses()
-        reason = self.reason or "order"
-        todo = _TODO[reason] if state == "open" else "Nothing, unless it opens again."
-        return Transition(before, state, reason, f"{self._name}: {happened}.", todo)
+        todo = "Nothing, unless it opens again."
+        if state == "open" and self.reason is not None:
+            todo = _TODO[self.reason]
+        return Transition(before, state, self.reason, f"{self._name}: {happened}.", todo)
 
     def _forget_losses(self) -> None:
         self._n_losses = 0

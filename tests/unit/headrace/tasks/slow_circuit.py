@@ -40,9 +40,6 @@ class SlowCircuit:
         if kind == "open":
             if now.state != "open":
                 self._opens(arguments[0])
-        elif kind == "close":
-            if now.state != "closed":
-                self._goes("closed")
         elif now.state == "closed":
             self._while_closed(kind)
         elif now.state == "half_open":

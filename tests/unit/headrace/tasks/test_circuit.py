@@ -19,7 +19,7 @@ SMALL = Breaker(errors=2, of=4, rest=3, max_rest=10, probes=2, window=10)
 _ONCE = st.sampled_from(
     [
         ("arrived",), ("succeeded",), ("failed", "predict", "ValueError: no"), ("failed", "learn", "no"),
-        ("lost", 0.25, 1.0), ("lost", 2.5, 1.0), ("open", "slow", "too slow"), ("close",),
+        ("lost", 0.25, 1.0), ("lost", 2.5, 1.0), ("open", "slow", "too slow"),
     ]
 )  # fmt: skip
 _OFTEN = st.tuples(_ONCE, st.integers(1, 25)).map(lambda run: [run[0]] * run[1])
