@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from headrace.external_loop import TASKS, TASKS_STATUS
 from headrace.feedback_loop import FEEDBACK_STATUS
 from headrace.judge import ALERTS, METRICS
 from headrace.pipeline import Pipeline, Topic
 from headrace.referee import CONTEST
 from headrace.sentinel import DRIFT
 from headrace.truth import LABELS_STATUS, QUESTIONS
-from schemas.cloudevents import FACT_TYPES
+from schemas.cloudevents import ANSWER_TYPE, FACT_TYPES
 from streams import topics
 
 
@@ -29,7 +30,7 @@ def topic_specs(pipeline: Pipeline) -> list[topics.TopicSpec]:
 
 
 def source_specs(pipeline: Pipeline) -> Iterator[topics.TopicSpec]:
-    """Yield the topics that others write: events, labels, feedback, rows of tables."""
+    """Yield the topics that others write: events, labels, feedback, answers from outside, rows of tables."""
     tables = {lookup.topic.name: lookup for lookup in pipeline.lookups}
     kept_s, n = pipeline.source.retention_s, pipeline.log.partitions
     yield from (_typed(source, source.key or "any") for source in pipeline.sources)
@@ -39,6 +40,8 @@ def source_specs(pipeline: Pipeline) -> Iterator[topics.TopicSpec]:
     if (feedback := pipeline.feedback) is not None:
         key = feedback.key or "as the event"
         yield topics.TopicSpec(feedback.topic, key, feedback.kind, feedback.partitions or n, kept_s)
+    for step in pipeline.external.values():
+        yield topics.TopicSpec(step.topic, "as the task", ANSWER_TYPE, step.partitions or n, kept_s)
     yield from (_typed(lookup.topic, lookup.keys[0]) for lookup in tables.values())
 
 
@@ -48,7 +51,7 @@ def _typed(topic: Topic, key: str) -> topics.TopicSpec:
 
 
 def fact_specs(pipeline: Pipeline) -> Iterator[topics.TopicSpec]:
-    """Yield the topics of what is told about models, labels and feedback."""
+    """Yield the topics of what is told about models, labels and feedback, and of tasks for others."""
     told = {
         LABELS_STATUS: pipeline.labels is not None,
         FEEDBACK_STATUS: pipeline.feedback is not None,
@@ -57,6 +60,8 @@ def fact_specs(pipeline: Pipeline) -> Iterator[topics.TopicSpec]:
         QUESTIONS: pipeline.ask is not None,
         DRIFT: pipeline.drift is not None,
         CONTEST: pipeline.rivalry is not None,
+        TASKS: bool(pipeline.external),
+        TASKS_STATUS: bool(pipeline.external),
     }
     for kind in (kind for kind, is_told in told.items() if is_told):
         yield topics.facts_spec(

@@ -12,6 +12,7 @@ from headrace import metrics
 from headrace.alerts.signals import DRIFT_ALARMS, LABEL_DELAY, LABELS_MISSING
 from headrace.circuits import VALUES, Circuits
 from headrace.event_time import EventClock
+from headrace.external.waiting import Pending
 from headrace.feedback_loop import FeedbackLoop, rewards
 from headrace.fold import Counts, Fold, Record
 from headrace.intake import InletCounts
@@ -84,10 +85,7 @@ class WorkerMetrics:
         """Take in what goes on beside the models."""
         if fold.clock is not None:
             self._event_time(fold.clock, partition)
-        if fold.waiting is not None:
-            self._labels(fold.waiting, partition)
-        if fold.loop is not None:
-            self._feedback(fold.loop, partition)
+        self._waits(fold, partition)
         self._combination(fold.contributions or {}, partition)
         if fold.route is not None:
             self._route(fold.route, str(fold.partition))
@@ -150,6 +148,14 @@ class WorkerMetrics:
         for model, worked in route.worked.items():
             metrics.route_worked.labels(self._pipeline, partition, model).set(worked)
 
+    def _waits(self, fold: Fold, partition: str) -> None:
+        if fold.waiting is not None:
+            self._labels(fold.waiting, partition)
+        if fold.loop is not None:
+            self._feedback(fold.loop, partition)
+        if fold.pending is not None:
+            self._external(fold.pending, partition)
+
     def _labels(self, waiting: Waiting, partition: str) -> None:
         for state, n in waiting.counts.items():
             metrics.labels.labels(self._pipeline, partition, state).set(n)
@@ -157,6 +163,11 @@ class WorkerMetrics:
         for q in (0.5, 0.99):
             if (delay_s := waiting.delay_s(q)) is not None:
                 metrics.label_delay.labels(self._pipeline, partition, str(q)).set(delay_s)
+
+    def _external(self, pending: Pending, partition: str) -> None:
+        for state, n in pending.counts.items():
+            metrics.external.labels(self._pipeline, partition, state).set(n)
+        metrics.external_pending.labels(self._pipeline, partition).set(pending.pending)
 
     def _feedback(self, loop: FeedbackLoop, partition: str) -> None:
         for state, n in loop.waiting.counts.items():

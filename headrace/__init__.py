@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from headrace.scores.declaration import Metrics
     from headrace.steps.backup import Constant, LastGood
     from headrace.steps.declaration import Step
+    from headrace.steps.external import External
     from headrace.tasks.breaker import Breaker
     from headrace.tasks.promotion import Canary, Promotion
     from headrace.tasks.routing import Route
@@ -47,6 +48,7 @@ __all__ = [
     "EpsilonGreedy",
     "Event",
     "EventTime",
+    "External",
     "Feedback",
     "First",
     "HeadraceError",
@@ -87,6 +89,7 @@ _HOME = {
     "Drift": "headrace.drift.declaration",
     "HeadraceError": "headrace.errors",
     "Event": "schemas.events",
+    "External": "headrace.steps.external",
     "EventTime": "headrace.event_time",
     "Lookup": "headrace.features.lookup",
     "Window": "headrace.features.window",

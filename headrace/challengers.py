@@ -9,6 +9,7 @@ from headrace.errors import DeclarationError
 from headrace.models.verbs import Task
 from headrace.steps.checks import checked_steps
 from headrace.steps.declaration import Step
+from headrace.steps.external import External
 from headrace.tasks.promotion import Canary, Loss, Promotion
 
 _LOSSES: Mapping[Task, tuple[Loss, ...]] = {
@@ -43,6 +44,14 @@ def checked_challengers(challengers: object, models: Collection[str]) -> dict[st
             f"expected factories or steps by name, got {type(challengers).__name__}",
             fix="challengers={'new': lambda: ...}",
         )
+    for name, one in challengers.items():
+        if isinstance(one, External):
+            raise DeclarationError(
+                f"challengers[{name!r}]",
+                "an external step cannot compete",
+                why="every event would wait for one that does not answer",
+                fix="declare it in models, and let a challenger take its answer as input",
+            )
     if not challengers:
         return {}
     try:

@@ -14,6 +14,7 @@ from headrace import failpoints, fold_faults
 from headrace.circuits import Circuits
 from headrace.dead_letters import dead_letter
 from headrace.event_time import EventClock
+from headrace.external.waiting import Pending
 from headrace.feedback_loop import FeedbackLoop
 from headrace.fold_state import Capture
 from headrace.judge import Judge
@@ -94,9 +95,11 @@ class Fold:
         parse, key_bytes = self._parse, self.pipeline.limits.key_bytes
         team, keyed, truth, merged = memory.team, memory.keyed, memory.truth, memory.merged
         work, is_graph = team.work, team.is_stepwise  # the same for every key: all have the same models
-        read = None if memory.reader is None else memory.reader.read
+        read, outside = None if memory.reader is None else memory.reader.read, memory.outside
         if truth is not None:
             truth.tell = tell
+        if outside is not None:
+            outside.emit, outside.tell = emit, tell
         if merged is not None:
             records = self._events(merged, records, dead, counts)
         for record in records:
@@ -119,8 +122,15 @@ class Fold:
                 except Refusal as refusal:
                     self._refuse(record, value, refusal, dead, counts)
                 else:
+                    if outside is not None:
+                        outside.pass_time(record, counts)
                     step = team.step
                     final, answers = work(x, y, counts, event_id if key is None else key)
+                    if final is None:
+                        event = event_id, x, y
+                        outside.park(event, answers, record, counts)  # type: ignore[union-attr,arg-type] # it waits
+                        self._next_offset = offset + 1
+                        continue
                     n_predicted += 1
                     if emit is not None:
                         made_id = f"{id_prefix}{offset}/{STEP}"
@@ -143,7 +153,8 @@ class Fold:
                     if truth is not None:
                         truth.event(record, event_id, x, y, step, final, answers, counts)
             self._next_offset = offset + 1
-        counts.predicted, counts.evicted = n_predicted, self.keys_evicted - n_evicted
+        counts.predicted += n_predicted
+        counts.evicted = self.keys_evicted - n_evicted
         return counts
 
     @property
@@ -203,6 +214,11 @@ class Fold:
     def circuits(self) -> Circuits | None:
         """The models under watch, where some have a breaker."""
         return self._memory.circuits
+
+    @property
+    def pending(self) -> Pending | None:
+        """Events that wait for answers from outside, where there are external steps."""
+        return None if self._memory.outside is None else self._memory.outside.pending
 
     @property
     def judge(self) -> Judge | None:

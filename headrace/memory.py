@@ -12,6 +12,8 @@ from headrace import combination, fold_faults, routing
 from headrace.circuits import Bench, Circuits, circuits_of
 from headrace.drift import Guard, guards_of, watch_of
 from headrace.errors import SnapshotError
+from headrace.external.waiting import Pending
+from headrace.external_loop import Outside
 from headrace.feedback.asking import Asker
 from headrace.feedback_loop import FeedbackLoop
 from headrace.fold_state import Capture, Part, WholeCapture, checked_models, require_parts, whole_state
@@ -61,9 +63,10 @@ class Memory:
         Who answers and learns.
     keyed
         The models of each key, with ``scope="key"``.
-    reader, merged, truth, referee, circuits
+    reader, merged, truth, referee, circuits, outside
         Event time and features, what was folded of the sources, events that wait for their label, champion
-        and challengers, models under watch: each where the pipeline needs it.
+        and challengers, models under watch, events that wait for answers from outside: each where the
+        pipeline needs it.
     """
 
     def __init__(
@@ -82,6 +85,7 @@ class Memory:
         self._bindings = {
             name: binding_of(self.models[name], pipeline.tasks[name], partition)
             for name in dict.fromkeys([*(node.name for node in pipeline.steps.nodes), *pipeline.models])
+            if name in self.models
         }
         supervised = {name for name in pipeline.models if needs_label(self.models[name])}
         place = pipeline.name, pipeline.label, topic, partition
@@ -91,13 +95,12 @@ class Memory:
         self.keyed = self._new_keyed() if pipeline.scope == "key" else None
         self.reader = pipeline.reader()
         self.waiting = None if pipeline.labels is None else Waiting(pipeline.labels)
-        self._waits: dict[str, Waiting] = {} if self.waiting is None else {"labels": self.waiting}
+        self._waits: dict[str, Waiting | Pending] = {} if self.waiting is None else {"labels": self.waiting}
         self.truth = self._new_truth(place)
-        takers: dict[str, Take] = {}
-        if self.truth is not None:
-            takers = {"label": self.truth.label, "feedback": self.truth.remark}
-        takers |= {f"lookup:{lookup.topic.name}": self._update for lookup in pipeline.lookups}
-        self.merged = MergedLog(takers) if pipeline.log_sources else None
+        self.outside = self._new_outside((place, pipeline.log.partitions))
+        if self.outside is not None:
+            self._waits["external"] = self.outside.pending
+        self.merged = MergedLog(self._takers()) if pipeline.log_sources else None
         parts: dict[str, Part | None] = {"reader": self.reader, "sources": self.merged}
         if self.truth is not None:
             truth = self.truth
@@ -235,6 +238,15 @@ class Memory:
             row = None if data == DELETED else data
             self.reader.update(logged.source.topic, record.key, row, logged.timestamp_ms)
 
+    def _takers(self) -> dict[str, Take]:
+        """Return who takes the records of each kind but events."""
+        takers: dict[str, Take] = {}
+        if self.truth is not None:
+            takers = {"label": self.truth.label, "feedback": self.truth.remark}
+        if self.outside is not None:
+            takers["answer"] = self.outside.answer
+        return takers | {f"lookup:{lookup.topic.name}": self._update for lookup in self._pipeline.lookups}
+
     def _opened(self, bodies: Sequence[bytes]) -> list[Any]:
         return [pickling.loads(body, self._allowed) for body in bodies]
 
@@ -278,6 +290,12 @@ class Memory:
             return None
         waiting = Waiting(pipeline.feedback_waits)
         return FeedbackLoop(pipeline.feedback, waiting, reading, self.team, self._pipeline.models, place)
+
+    def _new_outside(self, place: tuple[tuple[str, str, str, int], int]) -> Outside | None:
+        ways = self._pipeline.answer_readers()
+        if not ways or self.reader is None:
+            return None
+        return Outside(ways, self.team, self.truth, self.reader.clock, place)
 
     def _new_truth(self, place: tuple[str, str, str, int]) -> Truth | None:
         pipeline, judge = self._pipeline, None

@@ -210,6 +210,18 @@ feedback_pending = Gauge(
     ["pipeline", "partition"],
     registry=registry,
 )
+external = Gauge(
+    "headrace_external",
+    "Tasks for workers outside, and their answers, by the state they came to, since the log began.",
+    ["pipeline", "partition", "state"],
+    registry=registry,
+)
+external_pending = Gauge(
+    "headrace_external_pending_events",
+    "Events that wait for answers from outside.",
+    ["pipeline", "partition"],
+    registry=registry,
+)
 reward = Gauge(
     "headrace_reward_mean",
     "Mean reward of the policy that is followed, (logged), and of others, estimated from it: of each "

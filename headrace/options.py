@@ -17,6 +17,7 @@ from headrace.feedback.fit import check_ask, check_feedback
 from headrace.labels.declaration import Labels, check_labels
 from headrace.models.verbs import Task, gives_probabilities
 from headrace.scores.plan import Plan, checked_metrics
+from headrace.steps.external import External
 from headrace.tasks.routing import Route
 from headrace.topic import Topic
 from schemas import Limits
@@ -216,6 +217,18 @@ def checked_route(route: Any, task: Task, members: Sequence[str]) -> Route | Non
         )
     route.check(members)
     return route
+
+
+def checked_external(external: dict[str, External], scope: Scope) -> dict[str, External]:
+    """Return the *external* steps, which work with the models of a partition."""
+    if external and scope == "key":
+        raise DeclarationError(
+            "models",
+            "models by key have no external steps",
+            why="an answer that comes later would change which key gives way",
+            fix="scope='partition', or a pipeline of its own for the external step",
+        )
+    return external
 
 
 def checked_ask(ask: Any, task: Task, samples: Mapping[str, base.Estimator]) -> AskFor | None:

@@ -14,6 +14,7 @@ from headrace.alerts.rules import Alert
 from headrace.challengers import checked_rivalry
 from headrace.drift import Drifts
 from headrace.errors import DeclarationError
+from headrace.external.reading import AnswerReader, Way
 from headrace.features.checks import check_features, feature_types
 from headrace.features.lookup import Lookup
 from headrace.features.lookup_checks import check_lookups
@@ -68,7 +69,8 @@ class Pipeline:
         are merged into ``<name>.log``, with as many partitions as the largest.
     models
         One factory, several by name, or a `Bandit`. A factory takes nothing and gives a fresh, seeded river
-        model. A `Step` in its place says what reaches the model and when it is asked.
+        model. A `Step` in its place says what reaches the model and when it is asked, an `External` one that
+        somebody outside the process answers.
     target
         Field of the event that holds the label. An event without it is predicted, not learned.
         Anomaly detectors and clusterers need none.
@@ -179,6 +181,7 @@ class Pipeline:
         self.declared, self.steps, self.rivals = taken.declared, taken.steps, taken.rivals
         self.fallback = None if fallback is None else constant_answer("fallback", fallback, self.task)
         self.rivalry = checked_rivalry(taken.challengers, promotion, canary, task=self.task, scope=scope)
+        self.external = options.checked_external(taken.external, scope)
         kinds = set() if target is None else label_types(source, target)
         check_features(self, taken.samples)
         checks.check_target(taken.samples, self.tasks, target, kinds)
@@ -208,7 +211,7 @@ class Pipeline:
     @property
     def log_sources(self) -> list[LogSource]:
         """The topics that intake merges into the log; none if the source is the log."""
-        others = bool(self.lookups) or self.labels is not None or self.feedback is not None
+        others = bool(self.lookups or self.external) or self.labels is not None or self.feedback is not None
         if not others and len(self.sources) == 1 and self.key == self.source.key:
             return []
         time = None if self.source.event_time is None else self.source.event_time.field
@@ -219,6 +222,7 @@ class Pipeline:
             found.append(_remarks("label", self.labels))
         if self.feedback is not None:
             found.append(_remarks("feedback", self.feedback))
+        found += [LogSource("answer", step.topic, event_id="event_id") for step in self.external.values()]
         return found + lookup_sources(self.lookups)
 
     @property
@@ -248,6 +252,14 @@ class Pipeline:
             return None
         kinds = set() if self.target is None else label_types(self.source, self.target)
         return self.feedback.decoder(self.limits, labels=kinds, per_s=self._per_s), self._id_types
+
+    def answer_readers(self) -> dict[str, Way]:
+        """Return the external steps by topic of their answers, each with what reads these."""
+        kinds = set() if self.target is None else label_types(self.source, self.target)
+        return {
+            step.topic: Way(name, step, AnswerReader(step, self._id_types, kinds))
+            for name, step in self.external.items()
+        }
 
     @property
     def _id_types(self) -> set[type]:
@@ -280,7 +292,7 @@ class Pipeline:
     def reader(self) -> Reader | None:
         """Return what takes the time of events and makes their features, if anything needs it."""
         time = self.source.event_time
-        waits = self.labels is not None or self.feedback is not None
+        waits = self.labels is not None or self.feedback is not None or bool(self.external)
         if time is None and self.transform is None and not waits and not self.lookups:
             return None
         keeps_time = time is not None and time.field in (self.features or ())

@@ -50,9 +50,12 @@ class Stepwise:
         Those who ask and teach models under watch, by name of the step.
     idle
         Names of those that do not work on it.
+    asked
+        Features of each step outside the process that an event waits for: of none, see `headrace.staged`.
     """
 
     def __init__(self, plan: Plan, supervised: Collection[str], witness: Witness | None = None) -> None:
+        self.asked: dict[str, dict[Any, Any]] = {}
         self._models: Members = []
         self._by_name: dict[str, Verbs] = {}
         self._nodes = plan.nodes
@@ -73,16 +76,21 @@ class Stepwise:
         if self.wards:
             self._by_name = dict(members)
 
-    def ask(self, x: dict[Any, Any], y: Any, counts: Counts) -> tuple[dict[str, Answer], Givens]:
-        """Return what each step says of *x*, in the order in which they ran, and what its model was given."""
-        answers: dict[str, Answer] = {}
+    def ask(
+        self, x: dict[Any, Any], y: Any, counts: Counts, done: dict[str, Answer] | None = None
+    ) -> tuple[dict[str, Answer], Givens]:
+        """Return what each step says of *x*, in the order in which they ran, and what its model was given.
+
+        The answers are added to those of the steps that are *done*.
+        """
+        answers = {} if done is None else done
         givens: Givens = []
         for node, (name, verbs) in zip(self._nodes, self.models, strict=False):
             givens.append(None)
             if name in self.idle:
                 answers[name] = Answer(status=SKIPPED, why=NOT_CHOSEN)
                 continue
-            if node.holds is not None and (skipped := _barred(node, x, answers, counts)) is not None:
+            if node.holds is not None and (skipped := barred(node, x, answers, counts)) is not None:
                 answers[name] = skipped
                 continue
             given = x if node.given is None else node.given(x, answers)
@@ -104,6 +112,12 @@ class Stepwise:
     def said(self, answers: dict[str, Answer]) -> dict[str, Answer]:
         """Return the answers that are combined."""
         return {name: found for name in self._members if (found := answers[name]).status in _SAID}
+
+    def givens(self, x: dict[Any, Any], answers: dict[str, Answer]) -> Givens:
+        """Return what the model of each step was given when *answers* were."""
+        asked = (node for node in self._nodes if answers[node.name].status != SKIPPED)
+        found = {node.name: x if node.given is None else node.given(x, answers) for node in asked}
+        return [found.get(node.name) for node in self._nodes]
 
     def teach(self, givens: Givens, y: Any, answers: dict[str, Answer], counts: Counts) -> None:
         """Let each step that worked learn that *y* is right; without a label, those that need none."""
@@ -162,7 +176,7 @@ def _telling(counts: Counts) -> Fault:
     return partial(reported, counts=counts)
 
 
-def _barred(node: Node, x: dict[Any, Any], answers: dict[str, Answer], counts: Counts) -> Answer | None:
+def barred(node: Node, x: dict[Any, Any], answers: dict[str, Answer], counts: Counts) -> Answer | None:
     """Return that a step's condition does not hold, or raised; ``None`` if it holds."""
     try:
         if node.holds is None or node.holds(x, answers):

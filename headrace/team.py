@@ -17,6 +17,7 @@ from headrace.models.combining.checks import Combination as Declared
 from headrace.record import Counts
 from headrace.referee import Referee
 from headrace.routing import Routing
+from headrace.staged import Staged
 from headrace.steps.backup import FALLBACK
 from headrace.steps.plan import Plan
 from headrace.stepwise import Stepwise, reported
@@ -24,11 +25,12 @@ from headrace.witness import Witness
 from schemas import Answer
 
 Work: TypeAlias = Callable[
-    [dict[Any, Any], Any, Counts, EventId | bytes], tuple[Answer, dict[str, Answer] | None]
+    [dict[Any, Any], Any, Counts, EventId | bytes], tuple[Answer | None, dict[str, Answer] | None]
 ]
 """Takes features, label or ``None``, counts and the record's key or, if it has none, the event's id.
 
-Gives the final answer and those of all.
+Gives the final answer and those of all. The final answer is ``None`` where the event waits for steps outside
+the process.
 """
 
 
@@ -75,10 +77,10 @@ class Team:
         self.combination = Combination(combine)
         self.routing = routing or Routing(0)
         self._is_supervised = bool(supervised)
-        self._stepwise = Stepwise(plan, supervised, witness)
-        self._members: Members = []
         self._witness = witness
         self._referee = referee
+        self._stepwise = self._new_stepwise(plan, supervised)
+        self._members: Members = []
         self._fallback: Answer | None = None
 
     def watch(self, wards: Mapping[str, Ward], fallback: Answer | None) -> None:
@@ -87,6 +89,11 @@ class Team:
         Where no model has an answer, *fallback* is it.
         """
         self._stepwise.wards, self._fallback = wards, fallback
+
+    def _new_stepwise(self, plan: Plan, supervised: Collection[str]) -> Stepwise | Staged:
+        if any(node.is_external for node in plan.nodes):
+            return Staged(plan, lambda part: Stepwise(part, supervised, self._witness))
+        return Stepwise(plan, supervised, self._witness)
 
     def select(self, members: Members) -> None:
         """Let the next event be for *members*."""
@@ -206,13 +213,33 @@ class Team:
             self._learn_to_combine(final, answers, (x, y), counts)
         return final, answers
 
+    @property
+    def asked(self) -> dict[str, dict[Any, Any]]:
+        """Features of each step outside the process that the last event waits for."""
+        return self._stepwise.asked
+
+    def go_on(
+        self, x: dict[Any, Any], y: Any, counts: Counts, who: EventId | bytes, done: dict[str, Answer]
+    ) -> tuple[Answer | None, dict[str, Answer]]:
+        """Do what is left of an event that had to wait, with the answers of the steps that are *done*."""
+        final, answers = self._by_steps(x, y, counts, who, done)
+        return final if self._fallback is None else _or_fallback(final, self._fallback), answers
+
     def _by_steps(
-        self, x: dict[Any, Any], y: Any, counts: Counts, who: EventId | bytes
-    ) -> tuple[Answer, dict[str, Answer]]:
-        """Ask step by step, then let those learn that have something to."""
+        self,
+        x: dict[Any, Any],
+        y: Any,
+        counts: Counts,
+        who: EventId | bytes,
+        done: dict[str, Answer] | None = None,
+    ) -> tuple[Answer | None, dict[str, Answer]]:
+        """Ask step by step, then let those learn that have something to; ``None`` if steps were `asked`."""
         stepwise = self._stepwise
-        stepwise.idle = self.routing.idle()
-        answers, givens = stepwise.ask(x, y, counts)
+        if done is None:
+            stepwise.idle = self.routing.idle()
+        answers, givens = stepwise.ask(x, y, counts, done)
+        if stepwise.asked:
+            return None, answers
         final = self._combined(stepwise.said(answers), x, counts)
         if self._referee is not None:
             final = self._referee.answer(final, answers, who)
@@ -237,7 +264,7 @@ class Team:
         """Return what *answers* come to; `combine` may be a user's own, and be wrong."""
         try:
             final = self.combination.answer(answers, x)
-            return _publishable(final)
+            return publishable(final)
         except Exception as error:  # noqa: BLE001 - as above
             return Answer(error=reported("combine", "predict", error, counts))
 
@@ -247,16 +274,21 @@ def _never_silent(work: Work, fallback: Answer) -> Work:
 
     def worked(
         x: dict[Any, Any], y: Any, counts: Counts, who: EventId | bytes
-    ) -> tuple[Answer, dict[str, Answer] | None]:
+    ) -> tuple[Answer | None, dict[str, Answer] | None]:
         final, answers = work(x, y, counts, who)
-        if final.prediction is None and final.score is None:
-            final = Answer(fallback.prediction, score=fallback.score, error=final.error, by=FALLBACK)
-        return final, answers
+        return _or_fallback(final, fallback), answers
 
     return worked
 
 
-def _publishable(answer: Answer) -> Answer:
+def _or_fallback(final: Answer | None, fallback: Answer) -> Answer | None:
+    """Return *final*, or *fallback* if it says nothing; an event that waits says nothing yet."""
+    if final is None or final.prediction is not None or final.score is not None:
+        return final
+    return Answer(fallback.prediction, score=fallback.score, error=final.error, by=FALLBACK)
+
+
+def publishable(answer: Answer) -> Answer:
     """Return *answer* in Python's own types, which results can carry."""
     answer.prediction = labels.plain(answer.prediction)
     if answer.score is not None:

@@ -8,6 +8,7 @@ from typing import Any, NamedTuple, Self
 import msgspec
 
 from headrace.errors import HeadraceError
+from headrace.external_loop import TASKS, TASKS_STATUS
 from headrace.feedback_loop import FEEDBACK_STATUS
 from headrace.fold import Fold, Record
 from headrace.judge import ALERTS, METRICS
@@ -48,10 +49,10 @@ class Harness:
 
     Attributes
     ----------
-    predictions, dead, labels, remarks, metrics, alerts, questions, drift, contest
+    predictions, dead, labels, remarks, metrics, alerts, questions, drift, contest, tasks, answers
         What the pipeline published, decoded, in order: results, dead letters, what became of labels and of
         feedback, scores, rules that fire or are resolved, events worth a label, alarms of drift, changes in
-        who answers.
+        who answers, tasks for workers outside, what became of these and of the answers to them.
 
     Examples
     --------
@@ -79,6 +80,8 @@ class Harness:
         self.contest: list[dict[str, Any]] = []
         self.metrics: list[dict[str, Any]] = []
         self.alerts: list[dict[str, Any]] = []
+        self.tasks: list[dict[str, Any]] = []
+        self.answers: list[dict[str, Any]] = []
         self._inlets = {
             source.topic: SourceByHand(source, pipeline, self._fold_one, self._refused)
             for source in pipeline.log_sources
@@ -176,6 +179,24 @@ class Harness:
             )
         self._send(self.pipeline.feedback.topic, b"0" if key is None else key, encoded(remark), timestamp_ms)
 
+    def answer(
+        self,
+        answer: Mapping[str, Any] | bytes,
+        *,
+        step: str | None = None,
+        key: bytes | str | None = None,
+        timestamp_ms: int = 0,
+    ) -> None:
+        """Fold one record of the topic of answers to an external *step*, by default the only one."""
+        external = self.pipeline.external
+        name = next(iter(external)) if step is None and len(external) == 1 else step
+        if name not in external:
+            raise HeadraceError(
+                f"answer: expected the name of an external step, got {step!r}",
+                why=f"the pipeline has {', '.join(external) or 'none'}",
+            )
+        self._send(external[name].topic, b"0" if key is None else key, encoded(answer), timestamp_ms)
+
     def row(
         self,
         topic: str,
@@ -269,6 +290,8 @@ class Harness:
             CONTEST: self.contest,
             METRICS: self.metrics,
             ALERTS: self.alerts,
+            TASKS: self.tasks,
+            TASKS_STATUS: self.answers,
         }
         facts[kind].append(msgspec.json.decode(value))
 

@@ -94,10 +94,16 @@ class Truth:
         final: Answer,
         models: dict[str, Answer] | None,
         counts: Counts,
+        event_s: float | None = None,
     ) -> None:
-        """Take in an event that was answered; without a label it waits for one."""
+        """Take in an event that was answered; without a label it waits for one.
+
+        *event_s* is its time, if it is not the event that the clock has seen last.
+        """
         clock, offset = self._clock, record.offset
         time_s = record.timestamp / 1000.0 if clock is None else clock.event_s
+        if event_s is not None:
+            time_s = event_s
         if self.judge is not None:
             self._publish(self.judge.answered(y, models, final, x, offset, time_s), record)
         if self._circuits is not None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from schemas.alerts import AlertEvent
 from schemas.cloudevents import (
     ALERT_TYPE,
+    ANSWER_TYPE,
     CONTEST_TYPE,
     DEAD_LETTER_TYPE,
     DRIFT_TYPE,
@@ -13,6 +14,8 @@ from schemas.cloudevents import (
     PREDICTION_TYPE,
     QUESTION_TYPE,
     REMARK_TYPE,
+    TASK_STATUS_TYPE,
+    TASK_TYPE,
 )
 from schemas.contest import ContestEvent
 from schemas.decoding import EventDecoder
@@ -26,6 +29,7 @@ from schemas.results import Answer, DeadLetter, Fault, Prediction, Source, resul
 
 __all__ = [
     "ALERT_TYPE",
+    "ANSWER_TYPE",
     "CONTEST_TYPE",
     "DEAD_LETTER_TYPE",
     "DRIFT_TYPE",
@@ -34,6 +38,8 @@ __all__ = [
     "PREDICTION_TYPE",
     "QUESTION_TYPE",
     "REMARK_TYPE",
+    "TASK_STATUS_TYPE",
+    "TASK_TYPE",
     "AlertEvent",
     "Answer",
     "ContestEvent",

@@ -13,6 +13,9 @@ QUESTION_TYPE = "headrace.question.v1"
 REMARK_TYPE = "headrace.remark.v1"
 DRIFT_TYPE = "headrace.drift.v1"
 CONTEST_TYPE = "headrace.contest.v1"
+TASK_TYPE = "headrace.external_task.v1"
+ANSWER_TYPE = "headrace.external_answer.v1"
+TASK_STATUS_TYPE = "headrace.task_status.v1"
 
 FACT_TYPES = {
     "labels.status": LABEL_STATUS_TYPE,
@@ -22,6 +25,8 @@ FACT_TYPES = {
     "questions": QUESTION_TYPE,
     "drift": DRIFT_TYPE,
     "contest": CONTEST_TYPE,
+    "tasks": TASK_TYPE,
+    "tasks.status": TASK_STATUS_TYPE,
 }
 """By kind of fact, as the topic's name ends."""
 

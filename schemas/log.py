@@ -20,17 +20,17 @@ NOTHING = -1
 DELETED = b"null"
 """As ``data`` of a lookup: the row is no more."""
 
-_KIND = re.compile(r"event|label|feedback|lookup:[a-zA-Z0-9_.-]{1,200}")
+_KIND = re.compile(r"event|label|feedback|answer|lookup:[a-zA-Z0-9_.-]{1,200}")
 
 
 class LogRecord(msgspec.Struct, frozen=True, gc=False):
     """One record of a pipeline's log.
 
-    ``kind`` is ``event``, ``label``, ``feedback`` or ``lookup:<name>``. ``source`` is where the record stood
-    that this one was made of. ``after`` is the offset of the record of that source partition that comes
-    before it in this log partition, -1 if whoever wrote it has written none before. ``timestamp_ms`` is the
-    time of the original record, milliseconds since 1970. ``data`` is its value: JSON in canonical form;
-    ``null`` deletes the row of a lookup.
+    ``kind`` is ``event``, ``label``, ``feedback``, ``answer`` or ``lookup:<name>``. ``source`` is where the
+    record stood that this one was made of. ``after`` is the offset of the record of that source partition
+    that comes before it in this log partition, -1 if whoever wrote it has written none before.
+    ``timestamp_ms`` is the time of the original record, milliseconds since 1970. ``data`` is its value: JSON
+    in canonical form; ``null`` deletes the row of a lookup.
     """
 
     kind: str
@@ -65,7 +65,7 @@ def decode(value: bytes) -> LogRecord:
     if not is_kind(record.kind):
         raise Refusal(
             "log",
-            f"expected event, label, feedback or lookup:<name>, got {record.kind[:80]!r}",
+            f"expected event, label, feedback, answer or lookup:<name>, got {record.kind[:80]!r}",
             "$.kind",
         )
     return record

@@ -17,6 +17,7 @@ import msgspec
 from schemas.alerts import AlertEvent
 from schemas.cloudevents import (
     ALERT_TYPE,
+    ANSWER_TYPE,
     CONTEST_TYPE,
     DEAD_LETTER_TYPE,
     DRIFT_TYPE,
@@ -25,9 +26,12 @@ from schemas.cloudevents import (
     PREDICTION_TYPE,
     QUESTION_TYPE,
     REMARK_TYPE,
+    TASK_STATUS_TYPE,
+    TASK_TYPE,
 )
 from schemas.contest import ContestEvent
 from schemas.drift import Alarm
+from schemas.external import ExternalAnswer, ExternalTask, TaskStatus
 from schemas.feedback import Remark
 from schemas.labels import LabelStatus
 from schemas.metrics import MetricsReport
@@ -48,6 +52,9 @@ STRUCTS: Mapping[str, type[msgspec.Struct]] = {
     REMARK_TYPE: Remark,
     DRIFT_TYPE: Alarm,
     CONTEST_TYPE: ContestEvent,
+    TASK_TYPE: ExternalTask,
+    ANSWER_TYPE: ExternalAnswer,
+    TASK_STATUS_TYPE: TaskStatus,
 }
 """By event type, as the header ``ce_type`` names it."""
 

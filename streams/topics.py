@@ -134,7 +134,7 @@ def log_spec(pipeline: str, *, partitions: int, retention_s: float) -> TopicSpec
     return TopicSpec(
         log_topic(pipeline),
         "of the pipeline",
-        "events, labels, feedback, lookups",
+        "events, labels, feedback, answers, lookups",
         partitions,
         retention_s,
         max_message_bytes=4 << 20,

@@ -169,10 +169,10 @@ async def pairs(
     """Yield the results of both for each event, ``None`` for one that is lacking; both come in order."""
     left, right = await anext(a, None), await anext(b, None)
     while left is not None or right is not None:
-        if right is None or (left is not None and left.offset < right.offset):
+        if right is None or (left is not None and left.place < right.place):
             yield left, None
             left = await anext(a, None)
-        elif left is None or right.offset < left.offset:
+        elif left is None or right.place < left.place:
             yield None, right
             right = await anext(b, None)
         else:

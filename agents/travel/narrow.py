@@ -10,7 +10,7 @@ import msgspec
 from agents.travel import crew, log
 from agents.travel.crew import Tell
 from agents.travel.refold import Orders, Passage, Refold, opened, through
-from agents.travel.results import Result, Results, compared
+from agents.travel.results import Place, Result, Results, compared, place_of
 from headrace.fold import Counts, Fold, Record
 from streams import client
 from streams.transport import partitions_by_topic
@@ -71,26 +71,26 @@ class _Comparing:
         _FoundError
             At the first difference.
         """
-        said: list[tuple[int, bytes]] = []
+        said: list[tuple[Place, int, bytes]] = []
 
         def emit(result_id: str, key: bytes | None, value: bytes, record: Record) -> None:
-            said.append((record.offset, value))
+            said.append((place_of(result_id), record.offset, value))
 
         counts = self._fold.step_chunk(records, emit, _pass_over)
-        for offset, value in said:
-            await self._compare(offset, value)
+        for place, offset, value in sorted(said):
+            await self._compare(place, offset, value)
         return counts
 
     async def finish(self) -> None:
         """Nothing is left to do."""
 
-    async def _compare(self, offset: int, value: bytes) -> None:
+    async def _compare(self, place: Place, offset: int, value: bytes) -> None:
         if not self._has_begun:
             self._has_begun = True
             self._next = await anext(self._results, None)
-        while self._next is not None and self._next.offset < offset:
+        while self._next is not None and self._next.place < place:
             self._next = await anext(self._results, None)
-        if self._next is not None and self._next.offset == offset and self._next.compared != compared(value):
+        if self._next is not None and self._next.place == place and self._next.compared != compared(value):
             raise _FoundError(offset)
 
 

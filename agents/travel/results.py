@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
-from typing import NamedTuple
+from collections.abc import AsyncIterator, Callable
+from typing import NamedTuple, TypeAlias
 
 import msgspec
 from aiokafka import AIOKafkaConsumer
@@ -16,16 +16,46 @@ _decode = msgspec.json.Decoder(Prediction).decode
 _PIPELINE = b',"pipeline":"'
 
 
+Place: TypeAlias = tuple[int, int]
+"""Offsets of the record that made a result, and of its event: the same, but for an event that waited."""
+
+
 class Result(NamedTuple):
     """A result: the offset of its event, what it says, and its bytes less the names of run and pipeline."""
 
     offset: int
     said: Prediction
     compared: bytes
+    place: Place
+
+
+def place_of(result_id: str) -> Place:
+    """Return where the result called *result_id* stands among those of its partition."""
+    _, offset, step = result_id.rsplit("/", 2)
+    _, _, event = step.partition(".")
+    return int(offset), int(event or offset)
+
+
+async def ordered(results: AsyncIterator[Result], repeats: Callable[[], None]) -> AsyncIterator[Result]:
+    """Yield *results*, which come as one log made them, by their places; what *repeats* another is told."""
+    newest = -1
+    together: dict[Place, Result] = {}
+    async for result in results:
+        made_at = result.place[0]
+        if made_at < newest or result.place in together:
+            repeats()
+            continue
+        if made_at > newest:
+            for place in sorted(together):
+                yield together[place]
+            newest, together = made_at, {}
+        together[result.place] = result
+    for place in sorted(together):
+        yield together[place]
 
 
 class Results:
-    """The results of one partition of a run, each once, by the offset of their events.
+    """The results of one partition of a run, each once, in the order of their places.
 
     Attributes
     ----------
@@ -39,30 +69,29 @@ class Results:
         self._partition = partition
         self.repeated = 0
 
-    async def read(self, start: int, stop: int) -> AsyncIterator[Result]:
-        """Yield the results from offset *start* of their topic to before *stop*."""
-        newest = -1
+    def read(self, start: int, stop: int) -> AsyncIterator[Result]:
+        """Return the results from offset *start* of their topic to before *stop*."""
+        return ordered(self._read(start, stop), self._repeats)
+
+    async def _read(self, start: int, stop: int) -> AsyncIterator[Result]:
         async for _, records in log.read(self._consumer, self._topic, {self._partition: (start, stop)}):
             for record in records:
-                if record.value is None:
-                    continue
-                result = self._result(record.value, record.offset)
-                if result.offset <= newest:
-                    self.repeated += 1
-                else:
-                    newest = result.offset
-                    yield result
+                if record.value is not None:
+                    yield self._result(record.value, record.offset)
+
+    def _repeats(self) -> None:
+        self.repeated += 1
 
     def _result(self, value: bytes, offset: int) -> Result:
         try:
-            said, bytes_compared = _decode(value), compared(value)
+            said = _decode(value)
+            return Result(said.source.offset, said, compared(value), place_of(said.id))
         except (msgspec.DecodeError, ValueError) as error:
             raise HeadraceError(
                 f"{self._topic} holds something else than results",
                 why=f"partition {self._partition}, offset {offset}: {error}",
                 fix="name the topic of predictions, or the run that wrote it",
             ) from error
-        return Result(said.source.offset, said, bytes_compared)
 
 
 def compared(value: bytes) -> bytes:

@@ -6,6 +6,8 @@
 from __future__ import annotations
 
 import struct
+from functools import lru_cache
+from itertools import count
 
 _SEED = 0x9747B28C
 _M = 0x5BD1E995
@@ -29,3 +31,9 @@ def murmur2(key: bytes) -> int:
 def partition_of(key: bytes, n_partitions: int) -> int:
     """Return the partition that Kafka's clients choose for *key*."""
     return (murmur2(key) & 0x7FFFFFFF) % n_partitions
+
+
+@lru_cache(1024)
+def key_to(partition: int, n_partitions: int) -> bytes:
+    """Return a key that goes to *partition*: the least number, as text, that does."""
+    return next(key for i in count() if partition_of(key := b"%d" % i, n_partitions) == partition)

@@ -85,7 +85,7 @@ class Router:
 
     def _without_key(self, partition: int) -> tuple[int, ...]:
         if self.source.kind != "event":
-            raise Refusal("key", f"expected a key: without one a {self.source.kind} finds no event")
+            raise Refusal("key", f"expected a key: without one this {self.source.kind} finds no event")
         return self._everywhere or (partition % self.n_partitions,)
 
     def _partitions(self, key: bytes) -> tuple[int, ...]:

@@ -22,7 +22,8 @@ class LogSource:
     Parameters
     ----------
     kind
-        What its records are to the fold: ``event``, ``label``, ``feedback`` or ``lookup:<name>``.
+        What its records are to the fold: ``event``, ``label``, ``feedback``, ``answer`` or
+        ``lookup:<name>``.
     topic
         Its name in Kafka.
     event_type
@@ -58,7 +59,7 @@ class LogSource:
             raise DeclarationError(
                 "sources",
                 f"topic {self.topic!r} has the kind {self.kind!r}",
-                fix="'event', 'label', 'feedback' or 'lookup:name'",
+                fix="'event', 'label', 'feedback', 'answer' or 'lookup:name'",
             )
         fields = None if self.event_type is None else self.event_type.__struct_fields__
         if self.key is not None and fields is not None and self.key not in fields:

@@ -1,4 +1,4 @@
-"""What waits at one offset, written down a few entries at a time while labels go on finding their events.
+"""What waits at one offset, written down a few entries at a time while what is waited for goes on coming.
 
 A snapshot holds the entries changed since the one before it, those that are gone by name only, and in turn
 one group of all others, so that the last few snapshots together are the whole state.
@@ -111,26 +111,26 @@ class Saved(msgspec.Struct, forbid_unknown_fields=True):
         return Link(next_offset, self.ages, self.weights)
 
 
-def saved_of(body: Any, declared: str) -> Saved:
+def saved_of(body: Any, declared: str, of: str = "labels") -> Saved:
     """Return what *body*, as it was unpickled, says.
 
     Raises
     ------
     SnapshotError
-        If it is no state of labels so *declared*.
+        If it is no state *of* labels, or whatever else waits, so *declared*.
     """
     try:
         saved = msgspec.convert(body, Saved, builtin_types=(bytes,))
     except msgspec.ValidationError as error:
-        raise SnapshotError("state", "the snapshot holds nothing of labels", why=str(error)) from error
+        raise SnapshotError("state", f"the snapshot holds nothing of {of}", why=str(error)) from error
     if len(saved.ages) != GROUPS:
-        raise SnapshotError("state", f"the snapshot has {len(saved.ages)} groups of labels, not {GROUPS}")
+        raise SnapshotError("state", f"the snapshot has {len(saved.ages)} groups of {of}, not {GROUPS}")
     if saved.declared != declared:
         raise SnapshotError(
-            "labels",
-            f"the snapshot was made with labels of {saved.declared}, the pipeline has {declared}",
+            of,
+            f"the snapshot was made with {of} of {saved.declared}, the pipeline has {declared}",
             why="what waits, and how long, depends on it",
-            fix="raise the pipeline's version when its labels change",
+            fix=f"raise the pipeline's version when its {of} change",
         )
     return saved
 

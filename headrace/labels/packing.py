@@ -74,7 +74,7 @@ def _big(code: int, data: memoryview) -> int:
     return int.from_bytes(data, "big", signed=True)
 
 
-def _own(value: Any) -> Any:
+def own(value: Any) -> Any:
     """Return a number or text of numpy's, or of a subclass, as Python's own."""
     for kinds, kind in _OWN:
         if isinstance(value, kinds):
@@ -82,7 +82,7 @@ def _own(value: Any) -> Any:
     raise TypeError(f"{type(value).__name__} is no feature that can wait")  # `Reader` refuses it before
 
 
-encode = msgspec.msgpack.Encoder(enc_hook=_own).encode
+encode = msgspec.msgpack.Encoder(enc_hook=own).encode
 head_of = msgspec.msgpack.Decoder(Head).decode
 orphan_of = msgspec.msgpack.Decoder(Orphan).decode
 settled_of = msgspec.msgpack.Decoder(Settled).decode

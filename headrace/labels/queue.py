@@ -73,12 +73,24 @@ class Queue:
                 self.note(group, event_id, blob, b"")
         return blob
 
+    def replace(self, group: int, event_id: EventId, blob: bytes) -> None:
+        """Let *blob*, of the same number, take the place of the entry of *event_id*, which is there."""
+        before = self.groups[group][event_id]
+        self.groups[group][event_id] = blob
+        self.size_bytes += len(blob) - len(before)
+        if self.note is not None:
+            self.note(group, event_id, before, blob)
+
     def oldest(self) -> Oldest | None:
         """Return the entry that came first, and leave it."""
-        heads, groups = self._heads, self.groups
+        heads = self._heads
         while heads:
             _, group, event_id, blob, _ = first = heads[0]
-            if groups[group].get(event_id) is blob:
+            now = self._now(group, event_id, blob)
+            if now is blob:
+                return first
+            if now is not None:
+                heads[0] = first = _oldest(group, event_id, now)
                 return first
             after = self._after(group)
             if after is None:
@@ -92,13 +104,19 @@ class Queue:
 
     def _after(self, group: int) -> Oldest | None:
         """Return the oldest of *group*."""
-        entries = self.groups[group]
         for event_id, blob in self._next[group]:
-            if entries.get(event_id) is blob:
-                return _oldest(group, event_id, blob)
-        self._next[group] = batch = iter([*islice(entries.items(), _BATCH)])
+            if (now := self._now(group, event_id, blob)) is not None:
+                return _oldest(group, event_id, now)
+        self._next[group] = batch = iter([*islice(self.groups[group].items(), _BATCH)])
         first = next(batch, None)
         return None if first is None else _oldest(group, *first)
+
+    def _now(self, group: int, event_id: EventId, blob: bytes) -> bytes | None:
+        """Return what the entry *blob* has become, ``None`` if it is gone."""
+        now = self.groups[group].get(event_id)
+        if now is blob or now is None or head_of(now).number == head_of(blob).number:
+            return now
+        return None
 
 
 def _oldest(group: int, event_id: EventId, blob: bytes) -> Oldest:

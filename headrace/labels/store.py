@@ -25,6 +25,8 @@ class Store:
         What the declaration says as far as the state depends on it.
     most_changes
         When so many entries have changed since a snapshot was written, the next one is written whole.
+    of
+        What waits, as errors say it, and the states that are counted.
 
     Attributes
     ----------
@@ -36,12 +38,15 @@ class Store:
         Of outcomes.
     """
 
-    def __init__(self, declared: str, most_changes: int) -> None:
+    def __init__(
+        self, declared: str, most_changes: int, of: tuple[str, Sequence[str]] = ("labels", STATES)
+    ) -> None:
+        self._of, states = of
         self.queues = tuple(Queue() for _ in KINDS)
         self.packer = Packer()
         self.now_s = -float("inf")
         self.number = 0
-        self.counts = dict.fromkeys((*STATES, "evicted", "forgotten"), 0)
+        self.counts = dict.fromkeys((*states, "evicted", "forgotten"), 0)
         self.delays = Delays()
         self._declared = declared
         self._most_changes = most_changes
@@ -123,9 +128,9 @@ class Store:
         Raises
         ------
         SnapshotError
-            If they are not the whole state of labels declared like these.
+            If they are not the whole state of such as are declared like these.
         """
-        states = [saved_of(body, self._declared) for body in bodies]
+        states = [saved_of(body, self._declared, self._of) for body in bodies]
         newest = states[-1]
         self._fill(merged(states))
         self.packer = Packer(newest.shapes)

@@ -12,6 +12,7 @@ from headrace.errors import DeclarationError
 from headrace.models.checks import named_factories
 from headrace.models.verbs import Task, gives_probabilities, gives_verdict
 from headrace.steps.declaration import FEATURES, RESERVED, Input, Says, Step
+from headrace.steps.external import External
 from headrace.steps.plan import Plan, needs_of, planned
 from headrace.tasks import conditions, graph
 from headrace.tasks.conditions import Condition
@@ -36,6 +37,7 @@ def checked_steps(models: Any) -> dict[str, Step]:
         If there is none, or one has a name or a factory that cannot be used.
     """
     given = {"model": models} if isinstance(models, Step) else models
+    _require_a_model(given)
     bare = given
     if isinstance(given, Mapping):
         bare = {name: one.model if isinstance(one, Step) else one for name, one in given.items()}
@@ -52,6 +54,16 @@ def checked_steps(models: Any) -> dict[str, Step]:
     return steps
 
 
+def _require_a_model(given: Any) -> None:
+    steps = [*given.values()] if isinstance(given, Mapping) else [given]
+    if steps and all(isinstance(step, External) for step in steps):
+        raise DeclarationError(
+            "models",
+            "all steps are external, and no model is left to learn",
+            fix="add a model; its answer stands where nobody outside answers",
+        )
+
+
 def checked_plan(
     steps: Mapping[str, Step],
     samples: Mapping[str, base.Estimator],
@@ -64,7 +76,7 @@ def checked_plan(
     Parameters
     ----------
     samples, tasks
-        A fresh model of each step, and what it is for.
+        A fresh model of each step that has one, and what each is for.
     fields
         Features that an event can have, with their types, ``None`` if any can come.
     challengers
@@ -80,7 +92,7 @@ def checked_plan(
         argument = f"models[{name!r}]"
         for each in step.answers:
             _require_step(f"{argument}.inputs", name, each.step, steps)
-            _require_says(f"{argument}.inputs", each, samples[each.step], tasks[each.step])
+            _require_says(f"{argument}.inputs", each, samples.get(each.step), tasks[each.step])
         for other in step.after:
             _require_step(f"{argument}.after", name, other, steps)
         names = {*step.features} - {FEATURES}
@@ -90,7 +102,7 @@ def checked_plan(
             for other, part in sorted(condition.parts):
                 _require_step(f"{argument}.when", name, other, steps)
                 if says := _SAYS.get(part):
-                    _require_says(f"{argument}.when", Input(other, says), samples[other], tasks[other])
+                    _require_says(f"{argument}.when", Input(other, says), samples.get(other), tasks[other])
             _check_features(f"{argument}.when", condition, fields)
     _require_own(steps, challengers)
     return planned(steps, challengers)
@@ -143,11 +155,11 @@ def _require_fields(argument: str, names: Collection[str], fields: Collection[st
             )
 
 
-def _require_says(argument: str, wanted: Input, sample: base.Estimator, task: Task) -> None:
-    """Refuse an answer of another kind than the model gives."""
+def _require_says(argument: str, wanted: Input, sample: base.Estimator | None, task: Task) -> None:
+    """Refuse an answer of another kind than the model gives; somebody outside may give any for the task."""
     gives = {
-        "prediction": task != "anomaly" or gives_verdict(sample),
-        "probability": task == "classification" and gives_probabilities(sample),
+        "prediction": task != "anomaly" or sample is None or gives_verdict(sample),
+        "probability": task == "classification" and (sample is None or gives_probabilities(sample)),
         "score": task == "anomaly",
     }
     if not gives[wanted.says]:

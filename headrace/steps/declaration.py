@@ -115,14 +115,18 @@ class Step:
             self.breaker = Breaker()
 
     def __repr__(self) -> str:
-        shown = [getattr(self.model, "__name__", type(self.model).__name__)]
+        return f"Step({getattr(self.model, '__name__', type(self.model).__name__)}{self._shown()})"
+
+    def _shown(self) -> str:
+        """Return how the step depends on others, as it was declared."""
+        shown = ""
         if self.inputs != (FEATURES,):
-            shown.append(f"inputs={[*self.inputs]!r}")
+            shown += f", inputs={[*self.inputs]!r}"
         if self.when is not None:
-            shown.append(f"when={self.when!r}")
+            shown += f", when={self.when!r}"
         if self.after:
-            shown.append(f"after={[*self.after]!r}")
-        return f"Step({', '.join(shown)})"
+            shown += f", after={[*self.after]!r}"
+        return shown
 
 
 def input_of(name: str) -> Input | None:

@@ -7,6 +7,7 @@ from typing import Any, NamedTuple, TypeAlias
 
 from headrace.steps.backup import Earlier
 from headrace.steps.declaration import FEATURES, Input, Step
+from headrace.steps.external import External
 from headrace.tasks import conditions, graph
 from schemas.results import Answer
 
@@ -21,12 +22,15 @@ class Node(NamedTuple):
 
     ``given`` returns the features that its model gets, ``None`` if it has nothing to look at; it is itself
     ``None`` where all get the event's. ``holds`` is its condition and ``condition`` how that reads.
+    ``needs`` names the steps that have to be done before; ``is_external``: it is answered outside.
     """
 
     name: str
     given: Callable[[Features, Answers], Features | None] | None = None
     holds: Callable[[Features, Answers], bool] | None = None
     condition: str = ""
+    needs: frozenset[str] = frozenset()
+    is_external: bool = False
 
 
 class Plan(NamedTuple):
@@ -63,10 +67,16 @@ def planned(steps: Mapping[str, Step], challengers: Collection[str] = ()) -> Pla
     DeclarationError
         If they wait for each other in a circle.
     """
-    order = graph.ordered(needs_of(steps))
+    needs = needs_of(steps)
+    order = graph.ordered(needs)
     own = {name: step for name, step in steps.items() if name not in challengers}
     taken = {each.step for step in own.values() for each in step.answers}
-    nodes = tuple(_node(name, steps[name]) for name in order)
+    nodes = tuple(
+        _node(name, steps[name])._replace(
+            needs=frozenset(needs[name]), is_external=isinstance(steps[name], External)
+        )
+        for name in order
+    )
     is_graph = bool(challengers) or any(not step.is_plain for step in steps.values())
     return Plan(nodes, tuple(name for name in order if name in own and name not in taken), is_graph)
 

@@ -11,7 +11,7 @@ import pytest
 from river import linear_model, preprocessing
 
 from agents.travel import compare
-from agents.travel.results import Result, compared
+from agents.travel.results import Result, compared, ordered, place_of
 from agents.travel.tally import Tally
 from headrace import Event, Pipeline, Topic
 from headrace.fold import Fold
@@ -74,7 +74,7 @@ def one(offset: int, prediction: Any = True, **said: Any) -> Result:
     source = Source("t", 0, offset)
     made = Prediction(f"r/t/0/{offset}/predict", f"e{offset}", "r@1", offset, source, prediction, **said)
     value = msgspec.json.encode(made)
-    return Result(offset, msgspec.json.decode(value, type=Prediction), compared(value))
+    return Result(offset, msgspec.json.decode(value, type=Prediction), compared(value), (offset, offset))
 
 
 async def stream(results: Iterable[Result]) -> AsyncIterator[Result]:
@@ -102,6 +102,17 @@ async def test_results_meet_by_the_offset_of_their_event(
     a: list[int], b: list[int], expected: list[Any]
 ) -> None:
     assert await joined(a, b) == expected
+
+
+async def test_results_of_events_that_had_to_wait_come_by_the_record_that_let_them_go_on() -> None:
+    ids = ["5/predict", "7/predict.6", "7/predict.2", "7/predict", "7/predict.2", "5/predict", "8/predict.3"]
+    made = [one(0)._replace(place=place_of(f"r/t/0/{each}")) for each in ids]
+    repeated: list[None] = []
+
+    found = [result.place async for result in ordered(stream(made), lambda: repeated.append(None))]
+
+    assert found == [(5, 5), (7, 2), (7, 6), (7, 7), (8, 3)]
+    assert len(repeated) == 2
 
 
 def counted(*both: tuple[Result, Result]) -> Tally:

@@ -13,6 +13,7 @@ import headrace as hr
 from headrace.testing import Harness
 from schemas import (
     ALERT_TYPE,
+    ANSWER_TYPE,
     CONTEST_TYPE,
     DEAD_LETTER_TYPE,
     DRIFT_TYPE,
@@ -21,6 +22,8 @@ from schemas import (
     PREDICTION_TYPE,
     QUESTION_TYPE,
     REMARK_TYPE,
+    TASK_STATUS_TYPE,
+    TASK_TYPE,
     publishing,
 )
 
@@ -34,6 +37,9 @@ TYPES = (
     REMARK_TYPE,
     DRIFT_TYPE,
     CONTEST_TYPE,
+    TASK_TYPE,
+    ANSWER_TYPE,
+    TASK_STATUS_TYPE,
 )
 
 
