@@ -72,6 +72,7 @@ class Answered:
 def _result(value: bytes | None) -> _Result | None:
     try:
         found = _decode(value or b"")
-        return found if found.made_at >= 0 else None
+        is_ours = found.made_at >= 0
     except (msgspec.MsgspecError, ValueError, IndexError):  # it is nothing that a worker has written
         return None
+    return found if is_ours else None

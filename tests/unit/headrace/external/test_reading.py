@@ -70,7 +70,7 @@ def test_an_answer_that_results_could_not_carry_is_refused() -> None:
     def said(n: int) -> dict[str, Any]:
         return {"event_id": "a", "prediction": "x" * n}
 
-    assert why_not(said(70_000), labels=(str,)) == ("expected at most 65,536 bytes, got 70,037", "a")
+    assert why_not(said(70_000), labels=(str,)) == ("expected at most 65,536 bytes, got 70,035", "a")
     assert read(said(65_000), labels=(str,)).prediction == "x" * 65_000
 
 
