@@ -17,8 +17,14 @@ _MOST = 16 * BLOCK
 
 
 class _Result(msgspec.Struct):
+    id: str
     pipeline: str
     source: Source
+
+    @property
+    def made_at(self) -> int:
+        """Offset of the record that made it: of its event, but for one that had to wait."""
+        return int(self.id.split("/")[-2])
 
 
 _decode = msgspec.json.Decoder(_Result).decode
@@ -51,13 +57,13 @@ class Answered:
             results = [result for record in records if (result := _result(record.value)) is not None]
             older = results[: len(results) // 2]
             is_all = not records or records[0].offset <= start or n >= _MOST
-            if is_all or all(result.source.offset < frontier for result in older):
+            if is_all or all(result.made_at < frontier for result in older):
                 break
             n *= 2
         return {
-            result.source.offset
+            result.made_at
             for result in results
-            if result.source.offset >= frontier
+            if result.made_at >= frontier
             and result.source.topic == tp.topic
             and result.pipeline != self._pipeline.label
         }
@@ -65,6 +71,8 @@ class Answered:
 
 def _result(value: bytes | None) -> _Result | None:
     try:
-        return _decode(value or b"")
-    except msgspec.MsgspecError:  # it is nothing that a worker has written
+        found = _decode(value or b"")
+        is_ours = found.made_at >= 0
+    except (msgspec.MsgspecError, ValueError, IndexError):  # it is nothing that a worker has written
         return None
+    return found if is_ours else None

@@ -14,6 +14,9 @@ from headrace.truth import LABELS_STATUS, QUESTIONS
 from schemas.cloudevents import ANSWER_TYPE, FACT_TYPES
 from streams import topics
 
+_TASK_BYTES = 4 << 20
+"""A task holds the features of its event, which may be as large as a record."""
+
 
 def topic_specs(pipeline: Pipeline) -> list[topics.TopicSpec]:
     """Return the topics *pipeline* needs, those of its events first."""
@@ -65,7 +68,11 @@ def fact_specs(pipeline: Pipeline) -> Iterator[topics.TopicSpec]:
     }
     for kind in (kind for kind, is_told in told.items() if is_told):
         yield topics.facts_spec(
-            pipeline.name, kind, event=FACT_TYPES[kind], partitions=pipeline.log.partitions
+            pipeline.name,
+            kind,
+            event=FACT_TYPES[kind],
+            partitions=pipeline.log.partitions,
+            max_message_bytes=_TASK_BYTES if kind == TASKS else 1 << 20,
         )
 
 

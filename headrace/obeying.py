@@ -88,7 +88,7 @@ def _disable(memory: Memory, order: Order) -> None:
         raise OrderError(
             f"model {name!r} is the last one that answers",
             why="without it no event would get an answer",
-            fix="freeze it, or enable another one first; fallback=... in the pipeline answers where nobody does",
+            fix="freeze it, or enable another one first; or fallback=... in the pipeline",
         )
 
 

@@ -200,9 +200,7 @@ def _checked_correction(waits: Labels, target: str | None, kinds: set[type], tas
         ) from error
 
 
-def checked_route(
-    route: Any, task: Task, members: Sequence[str], external: Mapping[str, External]
-) -> Route | None:
+def checked_route(route: Any, task: Task, members: Sequence[str]) -> Route | None:
     """Return *route* if it can choose among *members*, or ``None``."""
     if route is None:
         return None
@@ -216,13 +214,6 @@ def checked_route(
             "route",
             f"it learns from labels who is worth asking, and the models are for {task}",
             fix="leave it out",
-        )
-    if external:
-        raise DeclarationError(
-            "route",
-            f"it chooses among models of this process, and {next(iter(external))!r} is outside",
-            why="what a step outside costs is not measured here",
-            fix="leave it out; when= of an External step says which events are worth asking it",
         )
     route.check(members)
     return route

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any, NamedTuple
 
 from headrace.healing.ward import Ward
 from headrace.keyed.entry import Members
 from headrace.record import Counts
 from headrace.steps.plan import Node, Plan
-from headrace.stepwise import SKIPPED, Givens, Stepwise, barred
+from headrace.stepwise import NOT_CHOSEN, SKIPPED, Givens, Stepwise, barred
 from schemas import Answer
 
 
@@ -38,17 +38,15 @@ class Staged:
     ----------
     asked
         Features of each step outside the process that the last event waits for.
-    idle
-        Names of models that do not work on the next event: none, a route is refused beside steps outside.
-    models, wards
-        As of `Stepwise`.
+    models, wards, idle
+        As of `Stepwise`; who is idle is decided once for an event, however often it waits.
     """
 
     def __init__(self, plan: Plan, make: Callable[[Plan], Stepwise]) -> None:
         self.asked: dict[str, dict[Any, Any]] = {}
-        self.idle: Collection[str] = ()
         self._stages = [*_stages(plan, make)]
         self._models: Members = []
+        self.idle: frozenset[str] = frozenset()
 
     @property
     def models(self) -> Members:
@@ -80,14 +78,17 @@ class Staged:
         The answers are added to those of the steps that are *done*. Of an event that waits, nothing is given
         yet.
         """
-        answers = {} if done is None else done
+        answers = done if done is not None else _not_chosen(self.idle)
+        idle = frozenset(name for name, answer in answers.items() if answer.why == NOT_CHOSEN)
         self.asked = {}
         for stage in self._stages:
-            if stage.names[0] in answers:
+            if all(name in answers for name in stage.names):
                 continue
+            stage.inside.idle = idle
             stage.inside.ask(x, y, counts, answers)
             for node in stage.outside:
-                self._ask_outside(node, x, answers, counts)
+                if node.name not in answers:
+                    self._ask_outside(node, x, answers, counts)
             if self.asked:
                 return answers, []
         return answers, [given for stage in self._stages for given in stage.inside.givens(x, answers)]
@@ -119,6 +120,10 @@ class Staged:
             answers[node.name] = skipped
         elif given is not None:
             self.asked[node.name] = given
+
+
+def _not_chosen(idle: Iterable[str]) -> dict[str, Answer]:
+    return {name: Answer(status=SKIPPED, why=NOT_CHOSEN) for name in sorted(idle)}
 
 
 def _stages(plan: Plan, make: Callable[[Plan], Stepwise]) -> Iterator[Stage]:

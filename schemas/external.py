@@ -12,6 +12,9 @@ MOST_LABELS = 1_000
 MOST_NAME = 200
 """Labels of a probability, characters of such a label or of a worker's name: at most."""
 
+MOST_BYTES = 65_536
+"""Of an answer in canonical form."""
+
 _Name = Annotated[str, msgspec.Meta(max_length=MOST_NAME)]
 _Share = Annotated[float, msgspec.Meta(ge=0.0, le=1.0)]
 
@@ -41,7 +44,7 @@ class ExternalAnswer(msgspec.Struct, frozen=True, omit_defaults=True, gc=False):
     ``prediction`` is a label or a number, ``probability`` maps each label (as text) to a probability,
     ``score`` is an anomaly score; ``error`` says why there is none of them. ``worker`` names who says it,
     where several are asked. ``task`` is the ``id`` of the task: with it, an answer cannot be taken for that
-    to another event of the same id.
+    to another event of the same id. It takes 64 KiB at most.
     """
 
     event_id: Annotated[str, msgspec.Meta(min_length=1)] | int

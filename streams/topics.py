@@ -146,10 +146,18 @@ def log_spec(pipeline: str, *, partitions: int, retention_s: float) -> TopicSpec
     )
 
 
-def facts_spec(pipeline: str, kind: str, *, event: str, partitions: int) -> TopicSpec:
+def facts_spec(
+    pipeline: str, kind: str, *, event: str, partitions: int, max_message_bytes: int = 1 << 20
+) -> TopicSpec:
     """Return the topic of facts of a *kind*; *event* is their type."""
     return TopicSpec(
-        facts_topic(pipeline, kind), "of the record", event, partitions, 7 * DAY_S, timestamps="LogAppendTime"
+        facts_topic(pipeline, kind),
+        "of the record",
+        event,
+        partitions,
+        7 * DAY_S,
+        max_message_bytes=max_message_bytes,
+        timestamps="LogAppendTime",
     )
 
 

@@ -11,7 +11,7 @@ from headrace.labels.declaration import named
 from headrace.labels.outcomes import EventId
 from headrace.models.labels import label_of
 from headrace.steps.external import External
-from schemas.external import ExternalAnswer
+from schemas.external import MOST_BYTES, ExternalAnswer
 from schemas.results import Label
 
 _MOST_ERROR = 500
@@ -71,6 +71,8 @@ class AnswerReader:
         AnswerFault
             If it is no answer to this step.
         """
+        if len(data) > MOST_BYTES:  # results carry it, and have a bound themselves
+            raise AnswerFault(f"expected at most {MOST_BYTES:,} bytes, got {len(data):,}", self._id_in(data))
         try:
             found = _decode(data)
         except msgspec.MsgspecError as error:

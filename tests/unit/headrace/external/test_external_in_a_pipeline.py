@@ -262,6 +262,26 @@ def test_a_combination_that_learns_weighs_those_outside_like_any_model() -> None
     assert sum(right[50:]) > 145
 
 
+def test_a_route_decides_once_who_works_on_an_event_that_waits() -> None:
+    models = {
+        "linear": linear,
+        "ext": hr.External("t.answers"),
+        "late": hr.Step(linear, after=["ext"]),
+    }
+    harness = Harness(declare(models, route=hr.Route("epsilon", explore=0.5, seed=3), combine=hr.Last()))
+    for i in range(100):
+        harness.send(event(i, y=i % 2 == 0))
+        harness.answer({"event_id": f"e{i}", "prediction": i % 2 == 0})
+
+    chosen = [
+        tuple(name for name in models if p["steps"][name]["status"] == "ok") for p in harness.predictions
+    ]
+    assert [len(names) for names in chosen] == [1] * 100
+    assert {*chosen} == {("linear",), ("ext",), ("late",)}
+    assert len(harness.tasks) == chosen.count(("ext",))
+    assert all(p["by"] == name for p, (name,) in zip(harness.predictions, chosen, strict=True))
+
+
 def test_tasks_answers_and_what_became_of_them_keep_their_schemas() -> None:
     harness = Harness(whole())
     log = records(100)

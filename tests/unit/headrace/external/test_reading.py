@@ -66,6 +66,14 @@ def test_what_is_no_answer_is_refused_with_the_id_of_its_event_if_that_can_be_re
     assert why_not({"event_id": "a", "prediction": True}, workers=2)[0].startswith("worker: ")
 
 
+def test_an_answer_that_results_could_not_carry_is_refused() -> None:
+    def said(n: int) -> dict[str, Any]:
+        return {"event_id": "a", "prediction": "x" * n}
+
+    assert why_not(said(70_000), labels=(str,)) == ("expected at most 65,536 bytes, got 70,035", "a")
+    assert read(said(65_000), labels=(str,)).prediction == "x" * 65_000
+
+
 def test_several_answers_become_one() -> None:
     def said(*replies: Reply, gives: Any = "classification", **options: Any) -> Answer:
         step = External("t", gives=gives, quorum=len(replies), **options)

@@ -250,11 +250,3 @@ def test_what_cannot_work_is_refused_when_it_is_declared(models: Any, said: str)
 def test_a_step_refuses_arguments_of_other_kinds(options: Any) -> None:
     with pytest.raises(hr.DeclarationError):
         hr.Step(plain, **options)
-
-
-def test_a_route_cannot_send_events_to_a_step_outside_the_process() -> None:
-    models = {"a": linear, "b": linear, "outside": hr.External("opinions")}
-    with pytest.raises(hr.DeclarationError) as raised:
-        declare(models, route=hr.Route("ucb"))
-
-    assert "'outside' is outside" in str(raised.value)
