@@ -21,7 +21,7 @@ from tests.pages import EXTERNAL, blocks
 pytestmark = pytest.mark.broker
 
 PARTITIONS = 2
-N_EVENTS = 600
+N_EVENTS = 300
 
 OUTSIDE = """
 import headrace as hr
