@@ -70,10 +70,10 @@ def command(
 ) -> None:
     """Bring a new version of TARGET, or an old one, to where the running one stands.
 
-    TARGET is the declaration of the version that does not run. Its models fold the log up to what the running version
+    TARGET is the declaration of the version that does not run. Its models fold the log up to what the other
     has answered, follow it, and are written down. Answers are compared. Then workers of TARGET may take the
-    place of the others, one after the other: each partition switches at one offset, each event is answered
-    by one version. The way back is the same, with the declaration of before. Nothing that runs is touched.
+    place of the others, one by one: each partition switches at one offset, each event is answered by one
+    version. The way back is the same, with the declaration of before. Nothing that runs is touched.
 
     \b
     Example:
