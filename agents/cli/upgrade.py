@@ -68,12 +68,12 @@ def command(
     bootstrap: str | None,
     as_json: bool,
 ) -> None:
-    """Bring a new version of a pipeline, or an old one, to where the running one stands.
+    """Bring a new version of TARGET, or an old one, to where the running one stands.
 
-    TARGET is the declaration with the other version. Its models fold the log up to what the running version
+    TARGET is the declaration of the version that does not run. Its models fold the log up to what the other
     has answered, follow it, and are written down. Answers are compared. Then workers of TARGET may take the
-    place of the others, one after the other: each partition switches at one offset, each event is answered
-    by one version. The way back is the same, with the declaration of before. Nothing that runs is touched.
+    place of the others, one by one: each partition switches at one offset, each event is answered by one
+    version. The way back is the same, with the declaration of before. Nothing that runs is touched.
 
     \b
     Example:

@@ -104,7 +104,7 @@ class Upgraded:
             there = self.switched("two.py", 2)
             assert two.events("partition_recovered")[0]["how"] == "snapshot"
             checked = self.run("verify", "two.py")
-            assert {partition["began"] for partition in checked["partitions"]} == {""}
+            assert {partition["began"] for partition in checked} == {""}
 
             self.run("upgrade", "pipe.py", "--follow", "0s", "--compare", "10")
             self.replaced(two, start("pipe.py", **settings))
