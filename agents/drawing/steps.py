@@ -12,6 +12,7 @@ from headrace.features.checks import feature_types
 from headrace.pipeline import Pipeline
 from headrace.steps.backup import Constant, Earlier, LastGood, beside
 from headrace.steps.declaration import FEATURES, Step
+from headrace.steps.external import External
 from headrace.steps.plan import needs_of
 
 _MOST_FEATURES = 4
@@ -29,7 +30,7 @@ class Inside(NamedTuple):
 def drawn_steps(pipeline: Pipeline, frame: str) -> Inside:
     """Return what is drawn inside of *frame*."""
     features = Node(f"{frame} features", "features", "features", _of_features(pipeline), frame)
-    places = {name: f"{frame} step {name}" for name in pipeline.declared}
+    places = {name: place_of(frame, name) for name in pipeline.declared}
     nodes = [features]
     edges: list[Edge] = []
     for name, step in pipeline.declared.items():
@@ -55,6 +56,11 @@ def drawn_steps(pipeline: Pipeline, frame: str) -> Inside:
     return Inside([*nodes, answer], edges, first, answer.id)
 
 
+def place_of(frame: str, step: str) -> str:
+    """Return the id of the node of a step."""
+    return f"{frame} step {step}"
+
+
 def _step(pipeline: Pipeline, name: str, place: str, frame: str) -> Node:
     step = pipeline.declared[name]
     is_challenger = name in _challengers(pipeline)
@@ -75,7 +81,7 @@ def _edges_to(step: Step, places: Mapping[str, str], place: str, features: str) 
 def _beside(name: str, step: Step, frame: str) -> list[Node]:
     """Return the models that learn beside a step, to stand in for it."""
     return [
-        Node(f"{frame} step {each}", "backup", each, (f"backup of {name}", _built_of(factory())), frame)
+        Node(place_of(frame, each), "backup", each, (f"backup of {name}", _built_of(factory())), frame)
         for each, factory in beside(name, step.backup).items()
     ]
 
@@ -85,7 +91,7 @@ def _challengers(pipeline: Pipeline) -> Sequence[str]:
 
 
 def _of_step(step: Step) -> tuple[str, ...]:
-    lines = [_built_of(step.model())]
+    lines = [f"within {step.wait_s:g} s" if isinstance(step, External) else _built_of(step.model())]
     if step.inputs != (FEATURES,):
         lines.append(f"of {', '.join(step.inputs)}")
     if step.when is not None:
@@ -121,6 +127,8 @@ def _of_answer(pipeline: Pipeline) -> tuple[str, ...]:
         lines.append("or of the challenger that has won")
         if (canary := pipeline.rivalry.canary) is not None:
             lines.append(f"canary: {', '.join(f'{share:.3g}' for share in canary.steps)} of the keys")
+    if (route := pipeline.route) is not None:
+        lines.append(f"of {route.pick} of them, chosen by {route.policy}")
     if (fallback := pipeline.fallback) is not None:
         lines.append(f"else {fallback.score if fallback.prediction is None else fallback.prediction!r}")
     return tuple(lines)

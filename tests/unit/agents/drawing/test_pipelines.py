@@ -130,6 +130,25 @@ def test_what_stands_in_for_a_step_is_drawn_with_it() -> None:
     assert ("features", "main-backup") in pairs(drawing)
 
 
+def test_tasks_go_to_workers_outside_and_their_answers_come_back_to_the_log() -> None:
+    verdict = hr.External("verdicts", deadline_s=60, when="linear.confidence < 0.8")
+    drawing = drawn([declare(models={"linear": linear, "verdict": verdict}, combine=hr.Last())])
+    assert node(drawing, "verdict").lines == ("within 60 s", "when linear.confidence < 0.8")
+    assert {
+        ("verdict", "fraud.tasks"),
+        ("fraud.tasks", "workers"),
+        ("workers", "verdicts"),
+        ("verdicts", "fraud.log"),
+        ("verdict", "Last()"),
+    } <= pairs(drawing)
+    assert ("Last()", "fraud.tasks") not in pairs(drawing)
+
+
+def test_a_route_says_how_many_it_asks() -> None:
+    drawing = drawn([declare(models={"a": linear, "b": linear}, route=hr.Route("thompson"))])
+    assert node(drawing, "Vote('soft')").lines == ("of 1 of them, chosen by thompson",)
+
+
 def test_all_topics_of_a_log_lead_to_it_and_facts_are_in_one_box() -> None:
     source = hr.Topic("payments", Sale, key="country")
     lookup = hr.Lookup(hr.Topic("countries", Country, key="country"), key="country", fields=["risk"])
