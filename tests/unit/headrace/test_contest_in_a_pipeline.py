@@ -272,6 +272,8 @@ PARTS: dict[str, dict[str, Any]] = {
     "late": {"labels": hr.Labels("verdicts")},
     "canary": {"canary": hr.Canary(steps=(0.2, 0.6, 1.0), every=40)},
     "from the start": {"canary": hr.Canary(steps=(0.2, 0.6), every=40, begin="start")},
+    "weighted": {"combine": hr.Weighted()},
+    "routed": {"route": hr.Route("ucb"), "canary": hr.Canary(steps=(0.4, 1.0), every=80)},
     "regression": {
         "target": "size",
         "models": {
