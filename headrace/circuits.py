@@ -96,6 +96,10 @@ class Circuits:
             "since": [[name, self._since[name]] for name in self.wards if name in self._since],
         }
 
+    def digested(self) -> dict[str, Any]:
+        """Return what counts in a digest."""
+        return {**self.state(), "wards": {name: ward.digested() for name, ward in self.wards.items()}}
+
     def restore(self, state: Any) -> None:
         """Go on from what `state` returned.
 

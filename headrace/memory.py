@@ -185,7 +185,10 @@ class Memory:
             found: list[Any] = [*self.keyed.digests()]
         else:
             found = [(name, digest(model)) for name, model in self.models.items()]
-        found += [(name, digest(state)) for name, state in self._part_states().items()]
+        states = self._part_states()
+        if self.circuits is not None:  # its checkpoints are bytes, and these depend on more than the state
+            states["circuits"] = self.circuits.digested()
+        found += [(name, digest(state)) for name, state in states.items()]
         found += [(name, waiting.digest()) for name, waiting in self._waits.items()]
         return digest([self.team.step, *found])
 

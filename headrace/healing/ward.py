@@ -161,6 +161,10 @@ class Ward:
             "said": [tuple(turned) for turned in self.said],
         }
 
+    def digested(self) -> dict[str, Any]:
+        """Return what counts in a digest."""
+        return {**self.state(), "keeper": None if self.keeper is None else self.keeper.digested()}
+
     def restore(self, state: Any) -> None:
         """Go on from what `state` returned, or raise `SnapshotError`."""
         try:

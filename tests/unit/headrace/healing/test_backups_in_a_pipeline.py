@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from river import base, naive_bayes
+from river import base, linear_model, naive_bayes, preprocessing
 
 import headrace as hr
 from headrace.healing.lessons import Lesson
@@ -371,3 +371,22 @@ def test_the_last_good_state_is_of_models_by_partition_only() -> None:
         declare(hr.Step(Patient, backup=[hr.LastGood()]), scope="key")
 
     assert caught.value.argument == "models['model'].backup"
+
+
+def test_checkpoints_taken_after_a_restore_count_as_those_without_one() -> None:
+    def scaled() -> Any:  # its bytes say which texts are one object, and a restore changes that
+        return preprocessing.StandardScaler() | linear_model.LogisticRegression()
+
+    step = hr.Step(scaled, backup=[False], breaker=hr.Breaker(checkpoint_every=20))
+    events = cases(100)
+    whole, begun, resumed = (Harness(declare(step)) for _ in range(3))
+    for event in events:
+        whole.send(event)
+    for event in events[:33]:
+        begun.send(event)
+
+    resumed.restore(begun.snapshot())
+    for event in events[33:]:
+        resumed.send(event)
+
+    assert resumed.digest() == whole.digest()
