@@ -111,7 +111,7 @@ class Commands:
     async def _restore(self, command: Command, tp: TP, owned: Partition) -> None:
         """Let the models become those of a snapshot."""
         found = await self._pinning.checked(command, tp, owned)
-        if owned.may_decide(await self._published_end(tp.partition)):
+        if owned.may_decide(await self.published_end(tp.partition)):
             decision = self._decision(command, snapshot=f"{PIN}{command.id}", excluded=command.excluded)
             await owned.decide(self._journal, decision, self._pinning.maker(command, tp, found.blob))
 
@@ -119,7 +119,7 @@ class Commands:
         """Do something to one model, or let the whole partition rest."""
         action = command.action
         # Who is paused may never come to where results were published: to go on changes none of them.
-        published = 0 if action == "resume" else await self._published_end(owned.tp.partition)
+        published = 0 if action == "resume" else await self.published_end(owned.tp.partition)
         if owned.may_decide(published):
             decision = self._decision(command, model=command.model, value=command.value)
             if await owned.decide(self._journal, decision) is not None and action == "resume":
@@ -128,7 +128,7 @@ class Commands:
     def _decision(self, command: Command, **more: Any) -> Decision:
         return Decision(command.id, -1, -1, command.action, version=self._pipeline.version, **more)
 
-    async def _published_end(self, partition: int) -> int:
+    async def published_end(self, partition: int) -> int:
         """Return the offset after the last record that has a result or a dead letter, whoever wrote it."""
         ends = [0]
         for topic in (predictions_topic(self._pipeline.name), dead_topic(self._pipeline.name)):

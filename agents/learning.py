@@ -116,6 +116,10 @@ class Learner:
         """Carry out an order."""
         self.fold.order(decision.action, decision.model, decision.value)
 
+    def take_late(self) -> list[tuple[str, float]]:
+        """Return the models that are too slow by the clock, and how many of their answers came late."""
+        return [] if self.fold.circuits is None else [*self.fold.circuits.take_late()]
+
     def process(self, records: Sequence[Any], outbox: Outbox | None) -> None:
         """Fold *records*; with no outbox, silently."""
         started = time.perf_counter()

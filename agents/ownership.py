@@ -16,6 +16,7 @@ from faust.types import TP
 from agents.answered import Answered
 from agents.audit import Auditor
 from agents.commands import Commands
+from agents.deadlines import Deadlines
 from agents.learning import Learner
 from agents.sealing import Sealer
 from agents.worker_metrics import WorkerMetrics
@@ -133,7 +134,10 @@ async def owning(
             audit=Auditor(kafka.reader, lambda: raw_producer(app)).say,
             **kafka._asdict(),
         )
-        yield Ownership(partitions, [commands.watch(), *([standby.follow()] if standby else [])])
+        beside = [commands.watch(), *([standby.follow()] if standby else [])]
+        if any(step.deadline_s is not None for step in pipeline.watched.values()):
+            beside.append(Deadlines(partitions, kafka.journal, commands.published_end).watch())
+        yield Ownership(partitions, beside)
 
 
 def _kafka(app: HeadraceApp, pipeline: Pipeline, consumer: AIOKafkaConsumer) -> _Kafka:

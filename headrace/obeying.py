@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from headrace.errors import OrderError
+from headrace.healing.ward import Ward
 from headrace.memory import Memory
 from headrace.models.combining.combiner import COMBINE
 from headrace.orders import Order
@@ -53,6 +54,8 @@ def carry_out(memory: Memory, order: Order) -> None:
             memory.reset(name)
         case "weight":
             _combining(memory).set_weight(name, order.value)
+        case "open":
+            _ward(memory, name).too_slow(order.value)
         case "promote":
             _referee(memory).promote(name)
         case _:
@@ -120,6 +123,18 @@ def _weight(memory: Memory, order: Order) -> None:
         )
 
 
+def _open(memory: Memory, order: Order) -> None:
+    if not _ward(memory, order.model).circuit.allows:
+        raise OrderError(f"the circuit of {order.model!r} is open already")
+
+
+def _ward(memory: Memory, name: str) -> Ward:
+    ward = None if memory.circuits is None else memory.circuits.wards.get(name)
+    if ward is None:
+        raise OrderError(f"model {name!r} has no circuit", why="its step has neither breaker nor deadline")
+    return ward
+
+
 def _compete(memory: Memory, order: Order) -> None:
     _referee(memory).require_possible(order.action, order.model or None)
 
@@ -131,6 +146,7 @@ _CHECKS: Mapping[str, Callable[[Memory, Order], None]] = {
     "enable": _enable,
     "reset": _reset,
     "weight": _weight,
+    "open": _open,
     "promote": _compete,
     "demote": _compete,
 }

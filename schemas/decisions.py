@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
-from typing import TypeAlias
+from typing import Literal, TypeAlias
 
 import msgspec
 
 from schemas.commands import Action
+
+Turn: TypeAlias = Action | Literal["open"]
+"""What can be decided: what is asked for, and what workers decide for themselves."""
 
 
 class Epoch(msgspec.Struct, frozen=True, tag="epoch", tag_field="kind"):
@@ -33,6 +36,8 @@ class Decision(msgspec.Struct, frozen=True, tag="decision", tag_field="kind"):
 
     With a ``snapshot`` they become those of that pinned one; ``excluded`` holds the ranges of offsets, first
     and last, that it has not seen. Without one, ``action`` is done to ``model``, with ``value``: an order.
+    A worker that finds a model too slow decides for itself to ``open`` its circuit; ``value`` says how many
+    answers came late.
     ``id`` is that of the command. Void if ``epoch`` is not the newest epoch before this record.
     It is for the ``version`` of the pipeline that made it, 0 for any; what was unlearned is unlearned for all
     versions, and a pause holds for all.
@@ -41,7 +46,7 @@ class Decision(msgspec.Struct, frozen=True, tag="decision", tag_field="kind"):
     id: str
     epoch: int
     at: int
-    action: Action
+    action: Turn
     snapshot: str = ""
     excluded: tuple[tuple[int, int], ...] = ()
     model: str = ""

@@ -203,6 +203,10 @@ class Processor(Protocol):
         """
         ...
 
+    def take_late(self) -> Sequence[tuple[str, float]]:
+        """Return the models that were too slow since the last call, and how many answers came late."""
+        ...
+
     def carry_out(self, decision: Decision) -> None:
         """Do what *decision*, which names no snapshot, says.
 

@@ -9,11 +9,10 @@ import msgspec
 from agents.travel.lineage import holds_unlearned, unseen
 from agents.travel.past import Past, Snapshot
 from headrace.errors import SnapshotError
-from schemas.commands import Action
-from schemas.decisions import Decision, Epoch, JournalRecord, Refused
+from schemas.decisions import Decision, Epoch, JournalRecord, Refused, Turn
 from streams.decisions import Act
 
-Kind: TypeAlias = Literal["live", "kept", "pinned", "refused", "owner"] | Action
+Kind: TypeAlias = Literal["live", "kept", "pinned", "refused", "owner"] | Turn
 
 _decode = msgspec.json.Decoder(JournalRecord).decode
 

@@ -88,6 +88,7 @@ class Sum:
         self.adopted: list[list[int]] = []
         self.captures: list[SumCapture] = []
         self.capture_cost_s = 0.0
+        self.late: list[tuple[str, float]] = []
         self._capture_steps = capture_steps
 
     def process(self, records: Sequence[Any], outbox: Any) -> None:
@@ -114,6 +115,10 @@ class Sum:
     def adopt_models(self, blobs: Sequence[bytes]) -> None:
         self.adopted.append(json.loads(blobs[-1])["folded"])
         self.folded = [*json.loads(blobs[-1])["folded"]]
+
+    def take_late(self) -> list[tuple[str, float]]:
+        late, self.late = self.late, []
+        return late
 
     def require_possible(self, decision: Decision) -> None:
         if decision.model != "sum":

@@ -293,7 +293,7 @@ def test_a_model_too_slow_is_taken_out_by_order_and_comes_back() -> None:
     assert (name, n_late) == ("model", 2.0)
     assert harness.alerts == []
 
-    harness.fold.circuits.wards[name].too_slow(n_late)
+    harness.fold.order("open", name, n_late)
     for event in cases(20)[5:]:
         harness.send(event)
 

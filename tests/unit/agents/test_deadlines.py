@@ -1,0 +1,63 @@
+"""A model that is too slow is taken out by a decision, so that whoever replays takes the same turn."""
+
+from __future__ import annotations
+
+from agents.deadlines import Deadlines
+from tests.unit.streams.ownership import A, Owner, chunk
+
+
+async def looked(owner: Owner, *late: tuple[str, float], published: int = 0) -> None:
+    """Let the models *late* be found too slow; there are results up to *published*."""
+
+    async def published_end(_: int) -> int:
+        return published
+
+    owner.fold().late = [*late]
+    await Deadlines(owner.partitions, owner.journal, published_end).look()
+
+
+async def worked() -> Owner:
+    owner = Owner()
+    await owner.own(A)
+    await owner.work(0, 4)
+    await owner.partitions.commit()
+    return owner
+
+
+async def test_it_is_decided_for_the_next_record_and_the_next_owner_reads_it() -> None:
+    owner = await worked()
+
+    await looked(owner, ("sum", 3.0))
+    await owner.work(5, 6)
+    after = Owner(owner)
+    await after.own(A)
+    await after.partitions.process(A, chunk(0, 6))
+
+    [act] = owner.partitions[A].timeline.acts
+    decision = act.decision
+    assert (decision.action, decision.model, decision.value, decision.at) == ("open", "sum", 3.0, 5)
+    assert owner.fold().folded == after.fold().folded == [5, 6]  # the order made it forget what was before
+
+
+async def test_who_is_in_time_is_left_alone() -> None:
+    owner = await worked()
+
+    await looked(owner)
+
+    assert owner.partitions[A].timeline.acts == []
+
+
+async def test_nothing_is_decided_about_records_that_have_results_of_another_owner() -> None:
+    owner = await worked()
+
+    await looked(owner, ("sum", 3.0), published=6)
+
+    assert owner.partitions[A].timeline.acts == []
+
+
+async def test_one_that_cannot_be_taken_out_stays() -> None:
+    owner = await worked()
+
+    await looked(owner, ("who", 3.0), ("sum", 3.0))
+
+    assert [act.decision.model for act in owner.partitions[A].timeline.acts] == ["sum"]
