@@ -13,6 +13,7 @@ from headrace.errors import HeadraceError, SnapshotError
 from headrace.loading import load_pipeline
 from headrace.pipeline import Pipeline
 from headrace.settings import Settings
+from schemas.commands import OF_PARTITION
 from schemas.snapshots import SnapshotHeader
 
 
@@ -96,7 +97,7 @@ def notes(past: Past, pipeline: Pipeline) -> list[str]:
     found = []
     for act in past.timeline.acts:
         decision = act.decision
-        if past.timeline.is_own(act):
+        if past.timeline.is_own(act) or decision.action in OF_PARTITION:
             continue
         what = f"partition {past.partition}: {pipeline.name}@{decision.version}"
         if decision.action == "unlearn":
