@@ -78,6 +78,11 @@ class Outside:
         self._place, n_partitions = place
         self._no_key = key_to(self._place[3], n_partitions)
 
+    @property
+    def names(self) -> tuple[str, ...]:
+        """Names of the external steps."""
+        return tuple(self._steps)
+
     def pass_time(self, record: Record, counts: Counts) -> None:
         """Let events go on without the answers whose time is over, now that the clock has seen *record*."""
         self._end(self.pending.expire(self._clock.watermark_s), record, counts)

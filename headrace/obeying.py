@@ -12,6 +12,8 @@ from headrace.models.combining.combiner import COMBINE
 from headrace.orders import Order
 from headrace.referee import Referee
 
+_OUTSIDE = ("disable", "enable", "weight")
+
 MOST_WEIGHT = 1e6
 """No weight is greater: votes are sums of weights, and have to stay finite."""
 
@@ -27,7 +29,7 @@ def require_possible(memory: Memory, order: Order) -> None:
     if order.action not in _CHECKS:
         raise OrderError(f"a fold cannot {order.action!r}", why=f"it knows {', '.join(_CHECKS)}")
     if order.model or order.action != "demote":
-        _require_known(memory, order.model)
+        _require_known(memory, order)
     _CHECKS[order.action](memory, order)
 
 
@@ -63,11 +65,17 @@ def carry_out(memory: Memory, order: Order) -> None:
     memory.team.obey()
 
 
-def _require_known(memory: Memory, name: str) -> None:
-    if name not in memory.names:
+def _require_known(memory: Memory, order: Order) -> None:
+    outside = () if memory.outside is None else memory.outside.names
+    if order.model in outside and order.action not in _OUTSIDE:
         raise OrderError(
-            f"there is no model {name!r}",
-            why=f"the pipeline has {', '.join(memory.names)}",
+            f"{order.model!r} has no model in the process, it is an external step",
+            why=f"what can be done to one: {', '.join(_OUTSIDE)}",
+        )
+    if order.model not in (*memory.names, *outside):
+        raise OrderError(
+            f"there is no model {order.model!r}",
+            why=f"the pipeline has {', '.join((*memory.names, *outside))}",
             fix="headrace model ls TARGET",
         )
 

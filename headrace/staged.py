@@ -7,9 +7,10 @@ from typing import Any, NamedTuple
 
 from headrace.healing.ward import Ward
 from headrace.keyed.entry import Members
+from headrace.orders import Orders
 from headrace.record import Counts
 from headrace.steps.plan import Node, Plan
-from headrace.stepwise import NOT_CHOSEN, SKIPPED, Givens, Stepwise, barred
+from headrace.stepwise import DISABLED, NOT_CHOSEN, SKIPPED, Givens, Stepwise, barred
 from schemas import Answer
 
 
@@ -33,6 +34,8 @@ class Staged:
         The steps.
     make
         Makes what asks and teaches the models of a stage.
+    orders
+        What operators have said of single steps.
 
     Attributes
     ----------
@@ -42,9 +45,10 @@ class Staged:
         As of `Stepwise`; who is idle is decided once for an event, however often it waits.
     """
 
-    def __init__(self, plan: Plan, make: Callable[[Plan], Stepwise]) -> None:
+    def __init__(self, plan: Plan, make: Callable[[Plan], Stepwise], orders: Orders) -> None:
         self.asked: dict[str, dict[Any, Any]] = {}
         self._stages = [*_stages(plan, make)]
+        self._orders = orders
         self._models: Members = []
         self.idle: frozenset[str] = frozenset()
 
@@ -112,6 +116,9 @@ class Staged:
             stage.inside.teach_late(x, y, answers, counts, weight)
 
     def _ask_outside(self, node: Node, x: dict[Any, Any], answers: dict[str, Answer], counts: Counts) -> None:
+        if node.name in self._orders.disabled:
+            answers[node.name] = Answer(status=SKIPPED, why=DISABLED)
+            return
         skipped = barred(node, x, answers, counts)
         given = x if node.given is None else node.given(x, answers)
         if skipped is None and given is None:

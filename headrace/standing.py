@@ -24,14 +24,15 @@ class Standing(msgspec.Struct, frozen=True):
 
 
 def standings(memory: Memory) -> list[Standing]:
-    """Return how each model stands, in the order in which they work."""
+    """Return how each model stands, in the order in which they work; then external steps."""
+    outside = () if memory.outside is None else memory.outside.names
     return [
         Standing(
             name,
-            type(last_step(memory.models[name])).__name__,
+            "External" if name in outside else type(last_step(memory.models[name])).__name__,
             name in memory.members,
             name in memory.orders.frozen,
             name in memory.orders.disabled,
         )
-        for name in memory.names
+        for name in (*memory.names, *outside)
     ]

@@ -96,7 +96,9 @@ class Team:
 
     def _new_stepwise(self, plan: Plan, supervised: Collection[str]) -> Stepwise | Staged:
         if any(node.is_external for node in plan.nodes):
-            return Staged(plan, lambda part: Stepwise(part, supervised, self.orders, self._witness))
+            return Staged(
+                plan, lambda part: Stepwise(part, supervised, self.orders, self._witness), self.orders
+            )
         return Stepwise(plan, supervised, self.orders, self._witness)
 
     def select(self, members: Members) -> None:

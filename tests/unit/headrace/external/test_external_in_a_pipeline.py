@@ -12,7 +12,7 @@ import pytest
 from river import linear_model, preprocessing
 
 import headrace as hr
-from headrace.errors import HeadraceError
+from headrace.errors import HeadraceError, OrderError
 from headrace.testing import Harness
 from schemas.cloudevents import ANSWER_TYPE, TASK_STATUS_TYPE, TASK_TYPE
 from schemas.publishing import json_schema
@@ -280,6 +280,25 @@ def test_a_route_decides_once_who_works_on_an_event_that_waits() -> None:
     assert {*chosen} == {("linear",), ("ext",), ("late",)}
     assert len(harness.tasks) == chosen.count(("ext",))
     assert all(p["by"] == name for p, (name,) in zip(harness.predictions, chosen, strict=True))
+
+
+def test_a_step_outside_that_is_disabled_is_not_asked_and_what_waits_for_it_waits_on() -> None:
+    harness = Harness(declare(ext={"max_waiting": 1}))
+    harness.send(event(0))
+    harness.fold.order("disable", "ext")
+    harness.send(event(1))
+    with pytest.raises(OrderError, match="no model in the process"):
+        harness.fold.order("freeze", "ext")
+    harness.answer({"event_id": "e0", "prediction": True})
+    harness.fold.order("enable", "ext")
+    harness.send(event(2))
+
+    assert [(p["event_id"], p["steps"]["ext"]["status"]) for p in harness.predictions] == [
+        ("e1", "skipped"),
+        ("e0", "ok"),
+    ]
+    assert [task["event_id"] for task in harness.tasks] == ["e0", "e2"]
+    assert [(one.name, one.kind) for one in harness.fold.standings()][-1] == ("ext", "External")
 
 
 def test_tasks_answers_and_what_became_of_them_keep_their_schemas() -> None:
