@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from typing import Any
 
 from river import base
@@ -30,9 +30,13 @@ class RouteModel(base.Estimator):
         self.router = route.fresh(names)
         self.losses = Losses(checked_loss(None, ("zero_one", "absolute"), task), None)
 
-    def idle(self, salt: int) -> frozenset[str]:
-        """Return who does not work on the next event; *salt* makes the chance of partitions differ."""
-        return self.names.difference(self.router.choose(lambda n: draw(self.seed, n, salt)))
+    def idle(self, salt: int, out: Collection[str]) -> frozenset[str]:
+        """Return who is not chosen for the next event, none of whom is *out*.
+
+        *salt* makes the chance of partitions differ.
+        """
+        chosen = self.router.choose(lambda n: draw(self.seed, n, salt), out)
+        return self.names.difference(chosen, out)
 
     def learn(self, answers: dict[str, Answer], y: Any) -> None:
         """Learn how wrong each of those was that answered; *y* is right."""
@@ -65,9 +69,9 @@ class Routing:
         self._model = verbs.model  # type: ignore[assignment] # a router
         return others
 
-    def idle(self) -> frozenset[str]:
-        """Return who does not work on the next event."""
-        return _NOBODY if self._model is None else self._model.idle(self._salt)
+    def idle(self, out: Collection[str]) -> frozenset[str]:
+        """Return who is not chosen for the next event; whoever is *out* cannot be."""
+        return _NOBODY if self._model is None else self._model.idle(self._salt, out)
 
     def learn(self, answers: dict[str, Answer], y: Any) -> None:
         """Learn from the *answers* to an event, made before it was learned, that *y* is right."""

@@ -264,7 +264,7 @@ class Team:
         """Ask step by step, then let those learn that have something to; ``None`` if steps were `asked`."""
         stepwise = self._stepwise
         if done is None:
-            stepwise.idle = self.routing.idle()
+            stepwise.idle = self.routing.idle(self.orders.disabled)
         answers, givens = stepwise.ask(x, y, counts, done)
         if stepwise.asked:
             return None, answers

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from math import inf, isfinite, log, sqrt
 from statistics import NormalDist
 from typing import Any, Literal, Protocol, TypeAlias
@@ -164,8 +164,8 @@ class Router:
         self.n_asked = dict.fromkeys(names, 0)
         self.spent_us = 0.0
 
-    def choose(self, chance: Chance) -> list[str]:
-        """Return the steps that work on the next event, best first: at least one.
+    def choose(self, chance: Chance, out: Collection[str] = ()) -> list[str]:
+        """Return the steps that work on the next event, best first: at least one of those that are not *out*.
 
         Where the budget is too small for any, the cheapest works all the same.
         """
@@ -174,10 +174,12 @@ class Router:
         room_us = inf if self.purse is None else self.purse.open()
         chosen: list[str] = []
         for name in self.ranking.order(prices, chance):
-            if len(chosen) < self.pick and self.costs[name] <= room_us:
+            if len(chosen) < self.pick and self.costs[name] <= room_us and name not in out:
                 chosen.append(name)
                 room_us -= self.costs[name]
-        chosen = chosen or [min(self.names, key=self.costs.__getitem__)]
+        able = [name for name in self.names if name not in out]
+        if able and not chosen:
+            chosen = [min(able, key=self.costs.__getitem__)]
         self._pay(chosen)
         return chosen
 

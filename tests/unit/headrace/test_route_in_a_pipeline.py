@@ -145,6 +145,20 @@ def test_steps_that_others_take_as_input_always_work() -> None:
     assert harness.fold.route.worked.keys() == {"low", "high"}
 
 
+def test_while_a_model_is_disabled_another_is_chosen() -> None:
+    harness = Harness(pipeline(Route("ucb")))
+    fed(harness, 0, 40)
+    harness.fold.order("disable", "tree")
+    fed(harness, 40, 80)
+    harness.fold.order("enable", "tree")
+    fed(harness, 80, 140)
+
+    without, again = harness.predictions[40:80], harness.predictions[80:]
+    assert all(len(worked(prediction)) == 1 for prediction in harness.predictions)
+    assert all("tree" not in worked(prediction) for prediction in without)
+    assert any("tree" in worked(prediction) for prediction in again)
+
+
 def test_each_key_has_a_router_of_its_own_and_no_common_report() -> None:
     harness = Harness(pipeline(Route("ucb"), scope="key"))
     fed(harness, 0, 60)

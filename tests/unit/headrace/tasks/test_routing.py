@@ -159,6 +159,16 @@ def test_without_enough_for_any_the_cheapest_works() -> None:
     assert {name for names in run(router, 50) for name in names} == {"cheap"}
 
 
+@pytest.mark.parametrize("policy", ["ucb", "thompson", "epsilon", "halving"])
+def test_another_is_chosen_in_place_of_one_that_is_out(policy: Any) -> None:
+    router = Route(policy, cost=COSTS, budget_us=100.0).fresh(NAMES)
+
+    chosen = [router.choose(chance, {"cheap", "dear"}) for _ in range(50)]
+
+    assert {name for names in chosen for name in names} == {"fair"}
+    assert router.choose(chance, set(NAMES)) == []
+
+
 def test_measured_costs_count_from_when_they_are_told() -> None:
     router = Route("epsilon", cost=dict.fromkeys(NAMES, 0.0), price=1.0, explore=0.0).fresh(NAMES)
     for _ in range(100):
