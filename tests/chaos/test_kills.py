@@ -28,6 +28,9 @@ IN_TRANSACTIONS = ({"after_send_offsets": 5, "before_end_transaction": 10, "afte
 OF_OPERATORS = "in_command"
 """Reached when an operator gives a command."""
 
+BEFORE_THE_ACT = "after_decision"
+"""Reached right after that; `tests/broker/test_orders.py` kills a worker there."""
+
 
 def kill_three(made: Arena, chance: random.Random) -> None:
     for _ in range(3):
@@ -36,9 +39,11 @@ def kill_three(made: Arena, chance: random.Random) -> None:
 
 
 def test_no_point_is_left_out() -> None:
-    assert {OF_OPERATORS, *(point for group in (*ANYWHERE, *IN_TRANSACTIONS) for point in group)} == set(
-        POINTS
-    )
+    assert {
+        OF_OPERATORS,
+        BEFORE_THE_ACT,
+        *(point for group in (*ANYWHERE, *IN_TRANSACTIONS) for point in group),
+    } == set(POINTS)
 
 
 @pytest.mark.parametrize(

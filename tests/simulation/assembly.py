@@ -65,7 +65,7 @@ def commands_of(process: Process) -> Commands:
     """Return what carries out operators' commands in *process*."""
     n = process.plan.n_partitions
     return Commands(
-        SimpleNamespace(name=PIPELINE, log=SimpleNamespace(name=LOG, partitions=n)),  # type: ignore[arg-type]
+        SimpleNamespace(name=PIPELINE, version=1, log=SimpleNamespace(name=LOG, partitions=n)),  # type: ignore[arg-type]
         process.partitions,
         keyring=AnyKey(),  # type: ignore[arg-type]
         reader=SimReader(process),  # type: ignore[arg-type]

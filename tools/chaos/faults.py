@@ -20,7 +20,7 @@ LOOK_S = 0.5
 TRANSACTIONAL = {"after_send_offsets", "before_end_transaction", "after_end_transaction"}
 """Failpoints that only ``exactly_once`` reaches."""
 
-NOT_BY_ITSELF = {"in_revoke", "in_command"}
+NOT_BY_ITSELF = {"in_revoke", "in_command", "after_decision"}
 """Failpoints that need more than records: a rebalance in time, an operator."""
 
 

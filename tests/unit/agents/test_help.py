@@ -20,6 +20,7 @@ READING = [
     "demo", "topics ls", "topics check", "doctor", "status", "tail", "show", "dead ls", "dead show", "bench",
     "kafka status", "version", "replay", "diff", "digest", "verify", "unlearn", "snapshot ls",
     "inspect", "snapshot save", "snapshot restore", "snapshot verify", "model history", "model rollback",
+    "model ls", "model show", "model diff", "model freeze", "model pause",
 ]  # fmt: skip
 
 

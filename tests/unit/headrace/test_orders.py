@@ -243,6 +243,30 @@ def test_the_last_model_that_answers_cannot_be_disabled() -> None:
         single.order("disable", "model")
 
 
+def test_with_a_fallback_the_last_model_can_be_disabled_and_the_fallback_answers() -> None:
+    fold, out = folded(declare(fallback=False), {50: [("disable", "model")], 100: [("enable", "model")]})
+
+    assert [result.get("by") == "fallback" for result in out.results] == [50 <= i < 100 for i in range(160)]
+    assert {result["prediction"] for result in out.results[50:100]} == {False}
+    assert fold.step == 160
+
+
+def test_a_challenger_is_promoted_and_demoted_by_order_and_a_restored_fold_knows() -> None:
+    pipeline = declare(linear, challengers={"bayes": naive_bayes.GaussianNB})
+    given = {50: [("promote", "bayes")], 100: [("demote", "")]}
+    fold, out = folded(pipeline, given)
+    part, early = folded(pipeline, {50: given[50]})
+    other = Fold(pipeline, "t.events", 3)
+    restore(other, Shelf().take(part))
+
+    assert [r.get("by") == "bayes" for r in out.results] == [50 <= i < 100 for i in range(160)]
+    assert other.digest() == part.digest() != fold.digest()
+    with pytest.raises(OrderError, match="champion already"):
+        other.require_possible("promote", "bayes")
+    assert other.digest() == part.digest()
+    assert early.results[-1]["by"] == "bayes"
+
+
 @pytest.mark.parametrize("weight", [-1.0, float("inf"), float("nan"), None, 1e7])
 def test_a_weight_that_is_none_is_refused(weight: float | None) -> None:
     with pytest.raises(OrderError, match="expected a weight from 0"):
