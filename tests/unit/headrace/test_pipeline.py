@@ -24,7 +24,9 @@ def test_models_of_two_tasks_are_refused() -> None:
 
     assert fault.argument == "models"
     assert fault.why == "yes: classification, much: regression"
-    assert fault.fix == "declare a pipeline for each task"
+    assert fault.fix == (
+        "declare a pipeline for each task, or let one model take the answer of another as input"
+    )
 
 
 @pytest.mark.parametrize(
