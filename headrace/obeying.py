@@ -128,6 +128,7 @@ def _weight(memory: Memory, order: Order) -> None:
         raise OrderError(
             "weights cannot be set",
             why="the combination of this pipeline takes none from outside",
+            fix="combine=headrace.Weighted(), and the version of the pipeline raised",
         )
 
 

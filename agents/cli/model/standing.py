@@ -85,13 +85,14 @@ def show(target: str, model: str, partitions: tuple[int, ...], bootstrap: str | 
 def _print(stands: Sequence[Stand]) -> None:
     rows = [
         (
-            stand.partition, model.name, model.kind, model.state, "yes" if model.is_member else "no",
+            stand.partition, model.name, model.kind, model.role, model.state,
+            None if model.weight is None else f"{model.weight:.3f}",
             stand.step, stand.offset, stand.version, _source(stand),
         )
         for stand in stands
         for model in stand.models
     ]  # fmt: skip
-    columns = ["partition", "model", "kind", "state", "combined", "step", "offset", "version", ""]
+    columns = ["partition", "model", "kind", "role", "state", "weight", "step", "offset", "version", ""]
     print_table(columns, rows)
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from math import exp, isfinite, log, sqrt
 from typing import Any, ClassVar, Literal, TypeAlias
 
@@ -116,16 +116,24 @@ class WeightedCombiner(Combiner):
         self._lost = dict.fromkeys(self.names, start)  # decay: mean; otherwise sum, less that of the best
         self._n_lost = dict.fromkeys(self.names, 0)
         self._weights = dict.fromkeys(self.names, 1.0 / len(self.names))
+        self._factors: dict[str, float] = {}
 
     def weights(self) -> dict[str, float]:
         """Return the weights, 1 in all."""
-        return dict(self._weights)
+        return self._heard(self.names)
+
+    def set_weight(self, name: str, value: float) -> None:
+        """Let *name* count *value* times what it has earned, from now on: an order; 1 takes it back.
+
+        What it earns goes on to be measured as if nothing had been said.
+        """
+        self._factors[name] = value
 
     def combined(
         self, said: Mapping[str, Answer], x: Mapping[Any, Any]
     ) -> tuple[Answer, Mapping[str, float]]:
         """Return the weighted vote or mean."""
-        parts = self._among(said)
+        parts = self._heard(said)
         if self.task == "classification":
             return vote(said, parts, "soft"), parts
         numbers = [float(a.prediction) for a in said.values()]  # type: ignore[arg-type] # of regressors
@@ -171,9 +179,17 @@ class WeightedCombiner(Combiner):
         n = self.n_learned + 1 if self.memory is None else min(self.n_learned + 1, self.memory)
         return sqrt(8.0 * log(len(self.names)) / n)
 
-    def _among(self, some: Mapping[str, object]) -> dict[str, float]:
-        """Return the weights of *some* members, 1 in all."""
+    def _among(self, some: Iterable[str]) -> dict[str, float]:
+        """Return what *some* members have earned, 1 in all."""
         return _shares({name: self._weights[name] for name in some})
+
+    def _heard(self, some: Iterable[str]) -> dict[str, float]:
+        """Return the weights of *some* members, 1 in all; what they have earned if none is to count."""
+        earned = self._among(some)
+        if not self._factors:
+            return earned
+        weights = {name: weight * self._factors.get(name, 1.0) for name, weight in earned.items()}
+        return _shares(weights) if any(weights.values()) else earned
 
 
 def _shares(weights: Mapping[str, float]) -> dict[str, float]:

@@ -297,3 +297,48 @@ def test_orders_that_cannot_be_read_are_refused(state: Any) -> None:
 
     with pytest.raises(SnapshotError, match="orders cannot be read"):
         Fold(three(), "t.events", 3).restore(160, [body])
+
+
+def test_a_weight_counts_beside_what_a_member_has_earned_and_is_restored() -> None:
+    models = {"bayes": naive_bayes.GaussianNB, "tree": tree.HoeffdingTreeClassifier}
+    pipeline = declare(models, combine=hr.Weighted())
+    fold, out = folded(pipeline, {})
+    earned = {one.name: one.weight or 0.0 for one in fold.standings()}
+
+    fold.order("weight", "tree", 3.0)
+
+    total = earned["bayes"] + 3.0 * earned["tree"]
+    assert [one.weight for one in fold.standings()] == pytest.approx(
+        [earned["bayes"] / total, 3.0 * earned["tree"] / total]
+    )
+    other = Fold(pipeline, "t.events", 3)
+    restore(other, Shelf().take(fold))
+    assert other.digest() == fold.digest()
+
+    fold.order("weight", "tree", 0.0)
+    more = [record for record in log(events(200)) if record.offset >= 160]
+    fold.step_chunk(more, out.emit, out.refuse)
+    for result in out.results[160:]:
+        assert result["probability"] == pytest.approx(result["models"]["bayes"]["probability"])
+
+    fold.order("weight", "bayes", 0.0)  # nobody would count: then each counts what it has earned
+    assert sum(one.weight or 0.0 for one in fold.standings()) == pytest.approx(1.0)
+
+
+def test_how_models_stand_says_role_and_circuit() -> None:
+    step = hr.Step(linear, breaker=hr.Breaker())
+    stacked = hr.Step(naive_bayes.GaussianNB, inputs=["low.probability"])
+    pipeline = declare(
+        {"low": step, "top": stacked}, challengers={"rival": naive_bayes.GaussianNB, "other": linear}
+    )
+    fold, _ = folded(pipeline, {50: [("promote", "rival")]})
+
+    found = {one.name: (one.role, one.state, one.circuit) for one in fold.standings()}
+    assert found == {
+        "low": ("step", "works", "closed"),
+        "top": ("member", "works", None),
+        "rival": ("champion", "works", None),
+        "other": ("challenger", "works", None),
+    }
+    fold.order("open", "low", 5.0)
+    assert fold.standings()[0].state == "circuit open"
