@@ -13,8 +13,8 @@ class Standing(msgspec.Struct, frozen=True):
     """One model.
 
     ``kind`` is the class that answers. ``role``: ``member`` if its answer is combined, ``step`` if others
-    take it as input, ``challenger``, or ``champion`` once one has won. ``circuit`` is the state of its breaker, if
-    it has one; ``weight`` what it counts where that is learned.
+    take it as input, ``challenger``, or ``champion`` once one has won. ``circuit`` is the state of its
+    breaker, if it has one; ``weight`` what it counts where that is learned.
     """
 
     name: str
