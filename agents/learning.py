@@ -24,7 +24,7 @@ from schemas.cloudevents import (
     Headers,
     common_headers,
 )
-from schemas.decisions import Decision
+from schemas.decisions import Decision, Turn
 from schemas.snapshots import SnapshotHeader
 from streams.app import HeadraceApp
 from streams.partitions import Partitions
@@ -116,15 +116,14 @@ class Learner:
         """Carry out an order."""
         self.fold.order(decision.action, decision.model, decision.value)
 
-    def take_late(self) -> list[tuple[str, float]]:
-        """Return the models that are too slow by the clock, and how many of their answers came late."""
-        return [] if self.fold.circuits is None else [*self.fold.circuits.take_late()]
+    def take_measured(self) -> list[tuple[Turn, str, float]]:
+        """Return the orders that follow from what the clock has told since the last call."""
+        return self.fold.take_measured()
 
     def process(self, records: Sequence[Any], outbox: Outbox | None) -> None:
         """Fold *records*; with no outbox, silently."""
         started = time.perf_counter()
-        if self.fold.circuits is not None:  # what is replayed was in time, or it was decided that it was not
-            self.fold.circuits.time(None if outbox is None else time.perf_counter)
+        self.fold.time(None if outbox is None else time.perf_counter)  # of a replay, decisions tell
         counts = self.fold.step_chunk(records) if outbox is None else self._publish(records, outbox)
         self._metrics.chunk(
             self.fold,

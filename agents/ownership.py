@@ -15,8 +15,8 @@ from faust.types import TP
 
 from agents.answered import Answered
 from agents.audit import Auditor
+from agents.by_clock import ByClock
 from agents.commands import Commands
-from agents.deadlines import Deadlines
 from agents.learning import Learner
 from agents.sealing import Sealer
 from agents.worker_metrics import WorkerMetrics
@@ -135,8 +135,8 @@ async def owning(
             **kafka._asdict(),
         )
         beside = [commands.watch(), *([standby.follow()] if standby else [])]
-        if any(step.deadline_s is not None for step in pipeline.watched.values()):
-            beside.append(Deadlines(partitions, kafka.journal, commands.published_end).watch())
+        if pipeline.is_timed:
+            beside.append(ByClock(partitions, kafka.journal, commands.published_end).watch())
         yield Ownership(partitions, beside)
 
 

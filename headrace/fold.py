@@ -5,7 +5,7 @@ Pure and synchronous: no Kafka, no clock, no chance. The same records give the s
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any
 
 import msgspec
@@ -30,6 +30,7 @@ from headrace.snapshots.allowed import Allowed
 from headrace.standing import Standing, standings
 from headrace.witness import Witness
 from schemas import Prediction, Refusal, Source, result_id
+from schemas.decisions import Turn
 from schemas.metrics import Contribution, RouteReport
 
 STEP = "predict"
@@ -294,6 +295,14 @@ class Fold:
             If that cannot be done; nothing has changed.
         """
         obeying.carry_out(self._memory, Order(action, model, value))
+
+    def time(self, clock: Callable[[], float] | None) -> None:
+        """Measure by *clock* what is to be measured, or not; that is no part of the state."""
+        self._memory.time(clock)
+
+    def take_measured(self) -> list[tuple[Turn, str, float]]:
+        """Return the orders that follow from what was measured since the last call: each, model, value."""
+        return self._memory.take_measured()
 
     def standings(self) -> list[Standing]:
         """Return how each model stands, in the order in which they work."""

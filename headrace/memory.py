@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import msgspec
@@ -43,9 +43,11 @@ from headrace.sentinel import Sentinel
 from headrace.snapshots import pickling
 from headrace.snapshots.allowed import Allowed
 from headrace.snapshots.capture import begin
+from headrace.tasks.stopwatch import Stopwatch
 from headrace.team import Team
 from headrace.truth import Observers, Truth
 from headrace.witness import Witness
+from schemas.decisions import Turn
 from schemas.log import DELETED, LogRecord
 from schemas.metrics import Contribution, MetricsReport, RouteReport
 
@@ -99,6 +101,7 @@ class Memory:
         supervised = {name for name in pipeline.models if needs_label(self.models[name])}
         place = pipeline.name, pipeline.label, topic, partition
         self.referee = _referee(pipeline, place)
+        self.stopwatch = _stopwatch(pipeline)
         self.team, self.circuits = self._new_team(supervised, topic, partition)
         self.team.select(self._bound(self.models))
         self.keyed = self._new_keyed() if pipeline.scope == "key" else None
@@ -145,6 +148,22 @@ class Memory:
     def _completed(self, report: MetricsReport) -> MetricsReport:
         """Return *report* with what the team has learned of itself."""
         return msgspec.structs.replace(report, contributions=self.contributions(), route=self.route())
+
+    def time(self, clock: Callable[[], float] | None) -> None:
+        """Measure by *clock* what is to be measured, or not; that is no part of the state."""
+        if self.circuits is not None:
+            self.circuits.time(clock)
+        if self.stopwatch is not None:
+            self.stopwatch.clock = clock
+
+    def take_measured(self) -> list[tuple[Turn, str, float]]:
+        """Return the orders that follow from what was measured since the last call: each, model, value."""
+        found: list[tuple[Turn, str, float]] = []
+        if self.circuits is not None:
+            found += [("open", *late) for late in self.circuits.take_late()]
+        if self.stopwatch is not None:
+            found += [("cost", *cost) for cost in self.stopwatch.take(self.team.routing.costs)]
+        return found
 
     @property
     def orders(self) -> Orders:
@@ -318,6 +337,8 @@ class Memory:
         members = [(name, bind(models[name])) for name, bind in self._bindings.items()]
         members = fold_faults.with_faults(members)
         members = members if self._witness is None else self._witness.beside(members)
+        if self.stopwatch is not None:
+            members = routing.timed(members, self.stopwatch, self.members)
         members = combination.beside(members, models.get(COMBINE))
         return routing.beside(members, models.get(ROUTE))
 
@@ -371,6 +392,11 @@ class Memory:
 
 
 _NOBODY = Observers(None, None, None, None, None, None)
+
+
+def _stopwatch(pipeline: Pipeline) -> Stopwatch | None:
+    is_measured = pipeline.route is not None and pipeline.route.is_measured
+    return Stopwatch(pipeline.steps.members) if is_measured else None
 
 
 def _referee(pipeline: Pipeline, place: tuple[str, str, str, int]) -> Referee | None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from math import isfinite
 from typing import Any
 
 from headrace.errors import OrderError
@@ -42,26 +43,7 @@ def carry_out(memory: Memory, order: Order) -> None:
         If that cannot be done; nothing has changed.
     """
     require_possible(memory, order)
-    orders, name = memory.orders, order.model
-    match order.action:
-        case "freeze":
-            orders.frozen.add(name)
-        case "thaw":
-            orders.frozen.remove(name)
-        case "disable":
-            orders.disabled.add(name)
-        case "enable":
-            orders.disabled.remove(name)
-        case "reset":
-            memory.reset(name)
-        case "weight":
-            _combining(memory).set_weight(name, order.value)
-        case "open":
-            _ward(memory, name).too_slow(order.value)
-        case "promote":
-            _referee(memory).promote(name)
-        case _:
-            _referee(memory).demote(name or None)
+    _ACTS[order.action](memory, order)
     memory.team.obey()
 
 
@@ -132,6 +114,13 @@ def _weight(memory: Memory, order: Order) -> None:
         )
 
 
+def _cost(memory: Memory, order: Order) -> None:
+    if order.model not in memory.team.routing.costs:
+        raise OrderError(f"no route chooses model {order.model!r}")
+    if order.value is None or not isfinite(order.value) or order.value < 0.0:
+        raise OrderError(f"expected microseconds, got {order.value}")
+
+
 def _open(memory: Memory, order: Order) -> None:
     if not _ward(memory, order.model).circuit.allows:
         raise OrderError(f"the circuit of {order.model!r} is open already")
@@ -155,9 +144,24 @@ _CHECKS: Mapping[str, Callable[[Memory, Order], None]] = {
     "enable": _enable,
     "reset": _reset,
     "weight": _weight,
+    "cost": _cost,
     "open": _open,
     "promote": _compete,
     "demote": _compete,
+}
+
+
+_ACTS: Mapping[str, Callable[[Memory, Order], None]] = {
+    "freeze": lambda memory, order: memory.orders.frozen.add(order.model),
+    "thaw": lambda memory, order: memory.orders.frozen.remove(order.model),
+    "disable": lambda memory, order: memory.orders.disabled.add(order.model),
+    "enable": lambda memory, order: memory.orders.disabled.remove(order.model),
+    "reset": lambda memory, order: memory.reset(order.model),
+    "weight": lambda memory, order: _combining(memory).set_weight(order.model, order.value),
+    "cost": lambda memory, order: memory.team.routing.cost(order.model, order.value or 0.0),
+    "open": lambda memory, order: _ward(memory, order.model).too_slow(order.value),
+    "promote": lambda memory, order: _referee(memory).promote(order.model),
+    "demote": lambda memory, order: _referee(memory).demote(order.model or None),
 }
 
 

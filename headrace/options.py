@@ -200,7 +200,7 @@ def _checked_correction(waits: Labels, target: str | None, kinds: set[type], tas
         ) from error
 
 
-def checked_route(route: Any, task: Task, members: Sequence[str]) -> Route | None:
+def checked_route(route: Any, task: Task, members: Sequence[str], scope: Scope) -> Route | None:
     """Return *route* if it can choose among *members*, or ``None``."""
     if route is None:
         return None
@@ -214,6 +214,12 @@ def checked_route(route: Any, task: Task, members: Sequence[str]) -> Route | Non
             "route",
             f"it learns from labels who is worth asking, and the models are for {task}",
             fix="leave it out",
+        )
+    if route.is_measured and scope == "key":
+        raise DeclarationError(
+            "route.cost",
+            "what a model costs is measured for a partition, and each key has a route of its own",
+            fix="cost={...}, microseconds by name",
         )
     route.check(members)
     return route

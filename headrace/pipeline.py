@@ -193,7 +193,7 @@ class Pipeline:
         self.alerts = options.checked_alerts(alerts, self.plan, self.rivals)
         self.ask = options.checked_ask(ask, self.task, taken.members)
         check_sources(self.log_sources, self.log.name)
-        self.route = options.checked_route(route, self.task, self.steps.members)
+        self.route = options.checked_route(route, self.task, self.steps.members, scope)
         if self.route is not None:
             self.steps = self.steps._replace(is_graph=True)
         self.combine = checked_combine(combine, self.task, taken.members, feature_types(self))
@@ -207,6 +207,12 @@ class Pipeline:
     def watched(self) -> dict[str, Step]:
         """The steps that have a breaker."""
         return {name: step for name, step in self.declared.items() if step.breaker is not None}
+
+    @property
+    def is_timed(self) -> bool:
+        """Whether anything is measured by the clock, for decisions to bring in."""
+        has_deadline = any(step.deadline_s is not None for step in self.watched.values())
+        return has_deadline or (self.route is not None and self.route.is_measured)
 
     @property
     def log_sources(self) -> list[LogSource]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
 from river import base
@@ -10,8 +10,9 @@ from river import base
 from headrace.feedback.chance import draw
 from headrace.keyed.entry import Members
 from headrace.models.combining.losses import Losses, checked_loss
-from headrace.models.verbs import Task, unasked
+from headrace.models.verbs import Features, Task, Verbs, unasked
 from headrace.tasks.routing import Route
+from headrace.tasks.stopwatch import Stopwatch
 from schemas import Answer
 from schemas.metrics import RouteReport
 
@@ -78,12 +79,52 @@ class Routing:
         if self._model is not None and y is not None:
             self._model.learn(answers, y)
 
+    @property
+    def costs(self) -> Mapping[str, float]:
+        """What each step costs, microseconds, as far as is known; nothing without a router."""
+        return {} if self._model is None else self._model.router.costs
+
+    def cost(self, name: str, cost_us: float) -> None:
+        """Take over what step *name* costs, as was decided."""
+        if self._model is not None:
+            self._model.router.measured({name: cost_us})
+
     def report(self) -> RouteReport | None:
         """Return who has worked and what that cost, ``None`` without a router."""
         if self._model is None:
             return None
         router = self._model.router
         return RouteReport(router.shares(), router.mean_cost_us)
+
+
+def timed(members: Members, stopwatch: Stopwatch, names: Collection[str]) -> Members:
+    """Return *members*, those of them that have *names* measured."""
+    return [(name, _timed(name, verbs, stopwatch) if name in names else verbs) for name, verbs in members]
+
+
+def _timed(name: str, verbs: Verbs, stopwatch: Stopwatch) -> Verbs:
+    def answer(x: Features, y: Any) -> Answer:
+        clock = stopwatch.clock
+        if clock is None:
+            return verbs.answer(x, y)
+        began = clock()
+        try:
+            return verbs.answer(x, y)
+        finally:
+            stopwatch.took(name, clock() - began, n=1)
+
+    def learn(x: Features, y: Any) -> None:
+        clock = stopwatch.clock
+        if clock is None:
+            verbs.learn(x, y)
+            return
+        began = clock()
+        try:
+            verbs.learn(x, y)
+        finally:
+            stopwatch.took(name, clock() - began, n=0)
+
+    return Verbs(answer, learn, verbs.model)
 
 
 def beside(members: Members, model: base.Estimator | None) -> Members:

@@ -8,7 +8,7 @@ import msgspec
 
 from schemas.commands import Action
 
-Turn: TypeAlias = Action | Literal["open"]
+Turn: TypeAlias = Action | Literal["open", "cost"]
 """What can be decided: what is asked for, and what workers decide for themselves."""
 
 
@@ -36,8 +36,8 @@ class Decision(msgspec.Struct, frozen=True, tag="decision", tag_field="kind"):
 
     With a ``snapshot`` they become those of that pinned one; ``excluded`` holds the ranges of offsets, first
     and last, that it has not seen. Without one, ``action`` is done to ``model``, with ``value``: an order.
-    A worker that finds a model too slow decides for itself to ``open`` its circuit; ``value`` says how many
-    answers came late.
+    Two orders are a worker's own, of what only a clock tells: to ``open`` the circuit of a model that is too
+    slow, ``value`` says how many answers came late; and what a model ``cost``, microseconds an event.
     ``id`` is that of the command. Void if ``epoch`` is not the newest epoch before this record.
     It is for the ``version`` of the pipeline that made it, 0 for any; what was unlearned is unlearned for all
     versions, and a pause holds for all.

@@ -7,7 +7,7 @@ from typing import Any, NamedTuple, Protocol
 
 from faust.types import TP
 
-from schemas.decisions import Decision
+from schemas.decisions import Decision, Turn
 from schemas.snapshots import SnapshotHeader
 
 
@@ -203,8 +203,8 @@ class Processor(Protocol):
         """
         ...
 
-    def take_late(self) -> Sequence[tuple[str, float]]:
-        """Return the models that were too slow since the last call, and how many answers came late."""
+    def take_measured(self) -> Sequence[tuple[Turn, str, float]]:
+        """Return the orders that follow from what the clock has told since the last call: model, value."""
         ...
 
     def carry_out(self, decision: Decision) -> None:

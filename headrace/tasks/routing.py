@@ -53,7 +53,8 @@ class Route:
     explore
         How much is explored. Default: 0.5 for ucb, 1 for thompson, 0.05 for epsilon.
     cost
-        What each step costs an event, microseconds by name.
+        What each step costs an event, microseconds by name. ``"measured"``: nothing is known at first, a
+        worker measures it, and what that changes is a decision that a replay reads.
     price
         How much of a loss a millisecond is worth: with 0.1 a step that takes a millisecond longer has to be
         right in 10 % more of the events. The reward is ``1 - loss - price * cost``.
@@ -75,7 +76,7 @@ class Route:
         *,
         pick: int = 1,
         explore: float | None = None,
-        cost: Mapping[str, float] | None = None,
+        cost: Mapping[str, float] | Literal["measured"] | None = None,
         price: float = 0.0,
         budget_us: float | None = None,
         memory: int = 1_000,
@@ -91,7 +92,8 @@ class Route:
         self.policy: PolicyName = policy
         self.pick = _checked_whole("pick", pick, 1)
         self.explore = _EXPLORE.get(policy, 0.0) if explore is None else _checked_number("explore", explore)
-        self.cost = None if cost is None else _checked_costs(cost)
+        self.is_measured = cost == "measured"
+        self.cost = None if cost is None or self.is_measured else _checked_costs(cost)
         self.price = _checked_number("price", price)
         self.budget_us = None if budget_us is None else _checked_number("budget_us", budget_us)
         self.memory = _checked_whole("memory", memory, 2)
@@ -111,11 +113,11 @@ class Route:
                 why=f"steps: {', '.join(names)}",
             )
         if self.cost is None:
-            if self.price or self.budget_us is not None:
+            if not self.is_measured and (self.price or self.budget_us is not None):
                 raise DeclarationError(
                     "route.cost",
                     "a price or a budget needs to know what each step costs",
-                    fix="cost={" + ", ".join(f"{name!r}: 20" for name in names) + "}  microseconds an event",
+                    fix=f"cost='measured', or microseconds an event: cost={dict.fromkeys(names, 20)}",
                 )
             return
         if set(self.cost) != set(names):

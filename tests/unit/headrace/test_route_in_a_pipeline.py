@@ -8,6 +8,7 @@ import pytest
 from river import anomaly, dummy, linear_model, metrics, naive_bayes, tree
 
 from headrace import Event, Labels, Metrics, Pipeline, Route, Step, Topic, Vote, Weighted
+from headrace.errors import OrderError
 from headrace.feedback.chance import draw
 from headrace.testing import Harness
 from schemas.metrics import RouteReport
@@ -213,3 +214,53 @@ def test_the_same_route_in_two_pipelines_is_two_routers() -> None:
     fed(one, 0, 50)
 
     assert other.fold.route == RouteReport(dict.fromkeys(MODELS, 0.0), 0.0)
+
+
+def test_measured_costs_come_in_as_orders_and_a_restored_fold_knows_them() -> None:
+    declared = pipeline(Route("ucb", cost="measured", price=100.0))
+    harness, clock = Harness(declared), Clock()
+    harness.fold.time(clock.seconds)
+    fed(harness, 0, 1_600)
+
+    orders = harness.fold.take_measured()
+    assert {(action, cost) for action, _, cost in orders} == {("cost", 2_000.0)}
+    assert len(orders) == sum(n >= 500 for n in counts_of_work(harness, 1_600).values()) >= 1
+    assert harness.fold.take_measured() == []
+    for order in orders:
+        harness.fold.order(*order)
+    other = Harness(declared)
+    other.restore(harness.snapshot())
+    assert other.digest() == harness.digest()
+
+    harness.fold.time(None)
+    fed(harness, 1_600, 1_700)
+    fed(other, 1_600, 1_700)
+    assert other.predictions == harness.predictions[-100:]
+    dear = {model for _, model, _ in orders}
+    assert sum(counts_of_work(other, 100)[name] for name in dear) < 5  # a loss of 200 for each
+
+
+class Clock:
+    """Goes on by a millisecond each time somebody looks."""
+
+    def __init__(self) -> None:
+        self._n = 0
+
+    def seconds(self) -> float:
+        self._n += 1
+        return self._n / 1_000
+
+
+def counts_of_work(harness: Harness, n: int) -> dict[str, int]:
+    """Return how often each model worked on the last *n* events."""
+    names = [name for result in harness.predictions[-n:] for name in worked(result)]
+    return {name: names.count(name) for name in MODELS}
+
+
+def test_costs_that_make_no_sense_are_refused() -> None:
+    fold = Harness(pipeline(Route("ucb", cost="measured", budget_us=50))).fold
+    for model, cost in (("bayes", -1.0), ("bayes", float("nan")), ("bayes", None), ("nobody", 3.0)):
+        with pytest.raises(OrderError):
+            fold.order("cost", model, cost)
+    fault = fault_of(models=MODELS, features=["amount"], route=Route("ucb", cost="measured"), scope="key")
+    assert fault.argument == "route.cost"

@@ -116,9 +116,9 @@ class Sum:
         self.adopted.append(json.loads(blobs[-1])["folded"])
         self.folded = [*json.loads(blobs[-1])["folded"]]
 
-    def take_late(self) -> list[tuple[str, float]]:
+    def take_measured(self) -> list[tuple[Any, str, float]]:
         late, self.late = self.late, []
-        return late
+        return [("open", *one) for one in late]
 
     def require_possible(self, decision: Decision) -> None:
         if decision.model != "sum":

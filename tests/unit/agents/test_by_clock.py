@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from agents.deadlines import Deadlines
+from agents.by_clock import ByClock
 from tests.unit.streams.ownership import A, Owner, chunk
 
 
@@ -13,7 +13,7 @@ async def looked(owner: Owner, *late: tuple[str, float], published: int = 0) -> 
         return published
 
     owner.fold().late = [*late]
-    await Deadlines(owner.partitions, owner.journal, published_end).look()
+    await ByClock(owner.partitions, owner.journal, published_end).look()
 
 
 async def worked() -> Owner:

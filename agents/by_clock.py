@@ -1,4 +1,4 @@
-"""Takes models out that are too slow by the clock, by decisions: a replay reads them and has no clock."""
+"""Decides what only a clock tells, a model too slow, a cost: a replay reads the decision and has no clock."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import structlog
 from faust.types import TP
 
 from headrace.errors import OrderError
-from schemas.decisions import Decision
+from schemas.decisions import Decision, Turn
 from streams.partition import Partition
 from streams.partitions import Partitions
 from streams.ports import Journal
@@ -19,8 +19,8 @@ log = structlog.get_logger(__name__)
 LOOK_INTERVAL_S = 1.0
 
 
-class Deadlines:
-    """Looks whether models of the partitions owned here answer in time.
+class ByClock:
+    """Looks what was measured of the models of the partitions owned here.
 
     Parameters
     ----------
@@ -43,18 +43,19 @@ class Deadlines:
             await self.look()
 
     async def look(self) -> None:
-        """Decide to take out what is too slow, from the next record of its partition on."""
+        """Decide what follows from what was measured, from the next record of its partition on."""
         for tp, owned in [*self._partitions.items()]:
-            for model, n_late in owned.processor.take_late():
+            for action, model, value in owned.processor.take_measured():
                 if owned.may_decide(await self._published_end(tp.partition)):
-                    await self._take_out(tp, owned, model, n_late)
+                    await self._decide(tp, owned, (action, model, value))
 
-    async def _take_out(self, tp: TP, owned: Partition, model: str, n_late: float) -> None:
-        offset = owned.processor.next_offset
-        decision = Decision(f"slow/{owned.epoch}/{offset}/{model}", -1, -1, "open", model=model, value=n_late)
+    async def _decide(self, tp: TP, owned: Partition, measured: tuple[Turn, str, float]) -> None:
+        (action, model, value), offset = measured, owned.processor.next_offset
+        made_id = f"{action}/{owned.epoch}/{offset}/{model}"
+        where = {"action": action, "model": model, "partition": tp.partition}
         try:
-            await owned.decide(self._journal, decision)
+            await owned.decide(self._journal, Decision(made_id, -1, -1, action, model=model, value=value))
         except OrderError as error:  # its circuit has opened meanwhile, for another reason
-            log.info("model_too_slow", model=model, partition=tp.partition, why=error.what)
+            log.info("not_decided", **where, why=error.what)
             return
-        log.warning("model_too_slow", model=model, partition=tp.partition, at=offset, late=n_late)
+        log.warning("decided_by_clock", **where, at=offset, value=value)
