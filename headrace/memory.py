@@ -190,7 +190,7 @@ class Memory:
         fresh = fold_faults.seeded_as_asked(self._pipeline.fresh_models())
         self._put({**self.models, name: fresh[name]})
         if self.circuits is not None:
-            self.circuits.adopt(self.models)
+            self.circuits.adopt({name: self.models[name]})
 
     def _put(self, models: Models, members: Members | None = None) -> None:
         """Let *models*, which may be bound already, answer and learn from now on."""

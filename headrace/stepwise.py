@@ -132,9 +132,9 @@ class Stepwise:
 
     def teach(self, givens: Givens, y: Any, answers: dict[str, Answer], counts: Counts) -> None:
         """Let each step that worked learn that *y* is right; without a label, those that need none."""
-        supervised, frozen = self._supervised, self._orders.frozen
+        supervised, untaught = self._supervised, self._orders.untaught
         for (name, verbs), given in zip(self.models, givens, strict=False):
-            if given is None or name in frozen or (y is None and name in supervised):
+            if given is None or name in untaught or (y is None and name in supervised):
                 continue
             if name in self.wards:
                 fault = self._taught(name, Given(given, y, self._by_name, answers), 1.0, counts)

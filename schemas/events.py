@@ -11,9 +11,10 @@ import msgspec
 ID_MAX_LENGTH = 256
 """Characters; an id is copied into every result."""
 
+_LEAST_INT, _MOST_INT = -(1 << 63), (1 << 63) - 1
 _ID_BOUNDS = {
     str: msgspec.Meta(min_length=1, max_length=ID_MAX_LENGTH),
-    int: msgspec.Meta(ge=-(1 << 63), le=(1 << 63) - 1),
+    int: msgspec.Meta(ge=_LEAST_INT, le=_MOST_INT),
 }
 _UNIONS = (types.UnionType, typing.Union)
 
@@ -21,8 +22,9 @@ _UNIONS = (types.UnionType, typing.Union)
 class Limits(msgspec.Struct, frozen=True):
     """What a record may be at most; anything beyond becomes a dead letter.
 
-    A field's own ``msgspec.Meta`` bounds take the place of *number_abs* and *string_length*. *size_bytes* is
-    that of a record's value, *key_bytes* that of its key, which each result carries again.
+    A field's own ``msgspec.Meta`` bounds take the place of *number_abs* and *string_length*; whole numbers
+    have 64 bits all the same. *size_bytes* is that of a record's value, *key_bytes* that of its key, which
+    each result carries again.
     """
 
     size_bytes: int = 1 << 20
@@ -146,9 +148,18 @@ def _keep_own_bounds(hint: Any, limits: Limits, name: str) -> Any:
         bounded = _bounded(inner, limits, name)
     elif typing.get_origin(inner) is dict:
         bounded = _free_dict(inner, limits, name)
+    elif inner is int:
+        metas += _rest_of_64_bits(given)
+        bounded = int
     else:
         return hint
     return Annotated[(bounded, *metas)]
+
+
+def _rest_of_64_bits(given: set[str]) -> list[msgspec.Meta]:
+    """Return the bounds of a whole number that are not *given*: floats need not hold one that has none."""
+    bounds = [] if given & {"gt", "ge"} else [msgspec.Meta(ge=_LEAST_INT)]
+    return bounds if given & {"lt", "le"} else [*bounds, msgspec.Meta(le=_MOST_INT)]
 
 
 def is_free(hint: Any) -> bool:

@@ -54,7 +54,7 @@ class Keeper:
     def learned(self, model: base.Estimator, x: dict[Any, Any], y: Any, weight: float = 1.0) -> str | None:
         """Take in that *model* was taught; return what is wrong with it, if it was looked at and is ill."""
         lessons = self._spans[-1].lessons
-        if (blob := packed(Lesson(x, y, weight))) is not None:
+        if (blob := packed(Lesson(x, y, weight), self._making.allowed)) is not None:
             lessons.append(blob)
         n = len(lessons)
         if n % self._check_every == 0 and not self._making.is_sound(model):

@@ -39,13 +39,19 @@ class Making(NamedTuple):
         return greatest is None or greatest <= self.max_weight
 
 
-def packed(lesson: Lesson) -> bytes | None:
-    """Return *lesson* as bytes, ``None`` where a transform made features that cannot be written down."""
+_PLAIN = frozenset({bool, int, float, str, type(None)})
+"""Types that can be read back without a look."""
+
+
+def packed(lesson: Lesson, allowed: Allowed) -> bytes | None:
+    """Return *lesson* as bytes, ``None`` where a transform made features that cannot be written and read."""
     written = io.BytesIO()
     try:
         pickler = pickle.Pickler(written, protocol=5)  # the pickler of models takes twice as long
         pickler.fast = True  # equal lessons, equal bytes: whether two texts are one object does not count
         pickler.dump(tuple(lesson))
+        if not _PLAIN.issuperset(map(type, (*lesson.x, *lesson.x.values(), lesson.y))):
+            unpacked(written.getvalue(), allowed)
     except Exception:  # noqa: BLE001 - any reason is a reason
         return None
     return written.getvalue()

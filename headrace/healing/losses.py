@@ -97,7 +97,7 @@ class Absolute:
         if isinstance(answer.prediction, int | float) and self._n:
             found = Losses(abs(answer.prediction - label), abs(self._mean - label))
         self._n += 1
-        self._mean += (label - self._mean) / self._n
+        self._mean += label / self._n - self._mean / self._n  # finite, whatever the labels are
         return found
 
     def state(self) -> list[Any]:

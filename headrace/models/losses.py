@@ -16,6 +16,9 @@ _MOST_LOG = -log(_LEAST_P)
 _MOST_ERROR = 8.0
 """Errors count up to so many times their median."""
 
+_MOST_MEDIAN = 1e300
+"""So that what counts at most is finite."""
+
 _FINEST = 50
 """The median is followed in steps of one part in so many."""
 
@@ -118,11 +121,12 @@ class NumberLosses:
         self._n = min(self._n + 1, _FINEST)
         step = 1.0 + 1.0 / self._n
         if self._median == 0.0:
-            self._median = error
+            median = error
         elif error > self._median:
-            self._median *= step
+            median = self._median * step
         else:
-            self._median /= step
+            median = self._median / step
+        self._median = min(median, _MOST_MEDIAN)
 
 
 def _error(answer: Answer | None, y: Any) -> float | None:

@@ -14,6 +14,9 @@ Loss: TypeAlias = Literal["brier", "zero_one", "log", "absolute", "squared"]
 
 _MOST_EVENTS = 1_000_000_000
 
+_LEAST_ALPHA = 1e-6
+"""Evidence is kept up to 1e9: a smaller chance could never be undercut."""
+
 
 @dataclass(frozen=True)
 class Promotion:
@@ -28,6 +31,7 @@ class Promotion:
     alpha
         How likely a challenger that is never expected to lose less is promoted at all on a partition, however
         long one compares and however many challengers there are; counted anew after each change of champion.
+        From 1e-6 to 0.5.
     at_least
         Events that are compared before.
     cooldown
@@ -55,10 +59,10 @@ class Promotion:
 
     def __post_init__(self) -> None:
         """Check what was given."""
-        if not _is_number(self.alpha) or not 0.0 < self.alpha <= 0.5:
+        if not _is_number(self.alpha) or not _LEAST_ALPHA <= self.alpha <= 0.5:
             raise DeclarationError(
                 "promotion.alpha",
-                f"expected a number above 0 and at most 0.5, got {self.alpha!r}",
+                f"expected a number from {_LEAST_ALPHA:g} to 0.5, got {self.alpha!r}",
                 why="it is the chance of a promotion that nothing speaks for",
                 fix="alpha=0.05",
             )

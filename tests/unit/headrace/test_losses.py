@@ -93,6 +93,16 @@ def test_exact_and_infinite_errors_are_borne() -> None:
     assert losses.of(0.0, [Answer(0.0), Answer(1e300)]) == [0.0, 1.0]
 
 
+def test_models_that_went_beyond_all_bounds_are_told_apart_once_they_are_back() -> None:
+    losses = losses_of("absolute")
+    for error in (1e308, 1.7e308, 1.7e308):
+        losses.of(0.0, [Answer(error), Answer(error)])
+    for _ in range(5_000):
+        good, bad = losses.of(0.0, [Answer(1e290), Answer(2e290)])
+
+    assert (good, bad) == pytest.approx((0.125, 0.25), rel=0.05)
+
+
 def test_restored_losses_go_on_to_the_bit() -> None:
     losses, other = losses_of("absolute"), losses_of("absolute")
     for i in range(33):

@@ -202,6 +202,17 @@ def test_a_value_beyond_its_bounds_is_refused(given: dict[str, Any], path: str, 
     assert sentence in str(refusal)
 
 
+@pytest.mark.parametrize(
+    "hint", [Annotated[int, msgspec.Meta(ge=0)], Annotated[int, msgspec.Meta(gt=0)] | None]
+)
+def test_a_whole_number_has_64_bits_whatever_bounds_its_field_sets(hint: Any) -> None:
+    decoder = EventDecoder(msgspec.defstruct("Counted", [("n", hint)], bases=(Event,), kw_only=True))
+
+    assert parse({"id": "a", "n": 2**63 - 1}, decoder)[1] == {"n": 2**63 - 1}
+    assert refusal_of({"id": "a", "n": 2**63}, decoder).path == "$.n"
+    assert refusal_of({"id": "a", "n": 10**400}, decoder).path in ("$", "$.n")
+
+
 def test_an_id_may_be_any_integer_of_64_bits() -> None:
     class Numbered(Event):
         id: int  # type: ignore[assignment]

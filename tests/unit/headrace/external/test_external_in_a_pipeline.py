@@ -13,6 +13,7 @@ from river import linear_model, preprocessing
 
 import headrace as hr
 from headrace.errors import HeadraceError, OrderError
+from headrace.models.digest import digest
 from headrace.testing import Harness
 from schemas.cloudevents import ANSWER_TYPE, TASK_STATUS_TYPE, TASK_TYPE
 from schemas.publishing import json_schema
@@ -430,3 +431,14 @@ def test_what_cannot_work_is_refused_when_it_is_declared(
     with pytest.raises(hr.DeclarationError) as caught:
         declare(models, **options)
     assert caught.value.argument == argument
+
+
+def test_a_model_that_is_disabled_while_an_event_waits_does_not_learn_from_it() -> None:
+    waiting, asked = Harness(declare()), Harness(declare())
+    for harness in (waiting, asked):
+        harness.send(event(0, y=True))
+    waiting.fold.order("disable", "linear")
+    waiting.answer({"event_id": "e0", "prediction": True})
+
+    assert len(waiting.predictions) == 1
+    assert digest(waiting.fold.models["linear"]) == digest(asked.fold.models["linear"])

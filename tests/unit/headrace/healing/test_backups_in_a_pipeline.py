@@ -390,3 +390,16 @@ def test_checkpoints_taken_after_a_restore_count_as_those_without_one() -> None:
         resumed.send(event)
 
     assert resumed.digest() == whole.digest()
+
+
+def test_a_model_that_is_reset_leaves_the_checkpoints_of_the_others() -> None:
+    models = {name: hr.Step(bayes, backup=[hr.LastGood()], breaker=QUICK) for name in ("one", "two")}
+    reset, calm = run(declare(models), cases(50)), run(declare(models), cases(50))
+
+    reset.fold.order("reset", "one")
+
+    assert reset.fold.circuits is not None
+    assert calm.fold.circuits is not None
+    wards, others = reset.fold.circuits.wards, calm.fold.circuits.wards
+    assert wards["two"].state() == others["two"].state()
+    assert wards["one"].state() != others["one"].state()

@@ -135,3 +135,16 @@ def test_a_model_with_another_past_has_other_checkpoints() -> None:
 def test_a_state_of_something_else_is_refused() -> None:
     with pytest.raises(SnapshotError):
         Ward(logistic).keeper.restore({"spans": [1]})
+
+
+class Odd(float):
+    """A number of a class that no setting allows."""
+
+
+def test_lessons_that_could_not_be_read_back_are_not_kept() -> None:
+    ward, clean = Ward(logistic), events(50)
+    odd: list[Event] = [({"a": Odd(x["a"]), "b": x["b"]}, y) for x, y in clean[20:40]]
+
+    assert ward.teach([*clean[:20], *odd, *clean[40:]]) == []
+
+    assert digest(ward.keeper.heal().model) == digest(taught(logistic, [*clean[:20], *clean[40:]]))

@@ -63,3 +63,15 @@ def test_no_answer_has_no_loss() -> None:
 
     assert yardstick.measure(Answer(), 1.0) is None
     assert yardstick_of("anomaly") is None
+
+
+def test_the_baseline_stays_a_number_whatever_the_labels_are() -> None:
+    yardstick = Absolute()
+    for label in (1.7e308, -1.7e308, 1.7e308, 1.0, 2.0):
+        yardstick.measure(Answer(1.0), label)
+
+    losses = yardstick.measure(Answer(1.0), 3.0)
+
+    assert losses is not None
+    assert losses.answer == 2.0
+    assert losses.baseline < float("inf")

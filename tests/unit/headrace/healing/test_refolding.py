@@ -11,6 +11,7 @@ from headrace.healing.refolding import Refolded, refolded
 from headrace.models.digest import digest
 from headrace.snapshots import pickling
 from tests.unit.headrace.healing.wards import (
+    ALLOWED,
     Event,
     Fragile,
     events,
@@ -28,7 +29,7 @@ POISON = {
 
 
 def again(build: Any, lessons: list[Event], start: bytes | None = None) -> Refolded | None:
-    blobs = [packed(Lesson(*event)) for event in lessons]
+    blobs = [packed(Lesson(*event), ALLOWED) for event in lessons]
     return refolded(start, [blob for blob in blobs if blob is not None], making_of(build))
 
 
@@ -87,7 +88,7 @@ def test_a_lesson_counts_what_it_counted() -> None:
     x, y = {"a": 1.0, "b": 2.0}, True
     heavy = logistic()
     heavy.learn_one(x, y, w=3.0)  # type: ignore[attr-defined]
-    blob = packed(Lesson(x, y, 3.0))
+    blob = packed(Lesson(x, y, 3.0), ALLOWED)
     assert blob is not None
 
     found = refolded(None, [blob], making_of(logistic))

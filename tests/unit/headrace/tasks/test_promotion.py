@@ -15,6 +15,7 @@ from headrace.tasks.promotion import Canary, Promotion
     [
         ({"alpha": 0}, "alpha"),
         ({"alpha": 0.6}, "alpha"),
+        ({"alpha": 1e-7}, "alpha"),
         ({"alpha": True}, "alpha"),
         ({"alpha": float("nan")}, "alpha"),
         ({"alpha": "0.05"}, "alpha"),
