@@ -62,7 +62,7 @@ def command(
     delivery: str | None,
     as_json: bool,
 ) -> None:
-    """Watch models learn and answer: real flights first, then a team of models that helps itself.
+    """Watch workers answer real flights, then a team of models that helps itself.
 
     Starts an Apache Kafka, creates topics, starts two workers for each scene, streams records and removes
     everything at its end. A Kafka that is named keeps the topics.

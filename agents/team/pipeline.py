@@ -24,6 +24,9 @@ SPARE = f"{SABOTAGED}-backup"
 MEMBERS = (SABOTAGED, "bayes", "tree")
 CHALLENGER = "adaptive"
 
+ALPHA = 0.05
+"""How likely a challenger that is no better is promoted all the same."""
+
 NUMBERS = ("amount", "hour", "distance_km", "pause_min")
 
 
@@ -76,6 +79,6 @@ pipeline = hr.Pipeline(
     },
     combine=hr.Weighted("hedge", memory=500),
     challengers={CHALLENGER: hr.Step(adaptive_tree, inputs=[*NUMBERS])},
-    promotion=hr.Promotion(alpha=0.05, at_least=500, cooldown=1_000),
+    promotion=hr.Promotion(alpha=ALPHA, at_least=500, cooldown=1_000),
     metrics=hr.Metrics(metrics.Accuracy, windows=[500], every=100),
 )

@@ -15,9 +15,9 @@ from rich.text import Text
 from agents.demo.moment import Moment
 from agents.demo.panel import WIDTH_MAX, grid_of_facts, plain_table, workers_table
 from agents.demo.team.tally import ANSWER
-from agents.team.pipeline import CHALLENGER, MEMBERS, SABOTAGED, pipeline
+from agents.team.pipeline import ALPHA, CHALLENGER, MEMBERS, SABOTAGED, pipeline
 
-_BAR_WIDTH = 20
+_BAR_WIDTH = 12
 _N_PARTITIONS = pipeline.log.partitions
 
 
@@ -26,7 +26,8 @@ class Standing(NamedTuple):
 
     ``accuracy`` and ``weights`` are the newest, by name. ``stands_in`` names who answered lately in the place
     of the model that is sabotaged. ``champions`` has the partitions where the challenger answers.
-    ``evidence`` for it is in parts of what it needs. ``newest`` are sentences of circuit and contest.
+    ``evidence`` for it is in parts of what a promotion needs. ``newest`` are sentences of circuit and
+    contest.
     """
 
     moment: Moment
@@ -72,7 +73,7 @@ class Standing(NamedTuple):
             f"weights {weights or '-'}",
             f"circuit {_words(self.circuit)}",
             f"champion {self.champion}",
-            f"evidence {_evidence(self)}",
+            f"e-value {_e_value(self)}",
             f"lag {sum(worker.lag for worker in workers):,}",
         ]
         parts += [f"worker {worker.number} {worker.state}" for worker in workers if worker.state != "works"]
@@ -138,7 +139,7 @@ def _facts(standing: Standing) -> RenderableType:
     circuit = Text(_words(standing.circuit), "" if standing.circuit == "closed" else "bold yellow")
     grid.add_row(f"circuit of {SABOTAGED}", circuit)
     grid.add_row("champion", Text(standing.champion))
-    grid.add_row("evidence", f"{_evidence(standing)} of what a change needs")
+    grid.add_row("its e-value", f"{_e_value(standing)} that a promotion needs")
     if standing.moment.chaos is not None:
         grid.add_row("kills", Text(standing.moment.chaos, "yellow"))
     return grid
@@ -151,8 +152,8 @@ def _newest(standing: Standing) -> RenderableType:
     return grid
 
 
-def _evidence(standing: Standing) -> str:
-    return f"{min(standing.evidence, 9.99):.0%}"
+def _e_value(standing: Standing) -> str:
+    return f"{standing.evidence / ALPHA:.1f} of {1 / ALPHA:.0f}"
 
 
 def _percent(share: float | None) -> str:

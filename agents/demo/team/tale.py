@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
+from itertools import pairwise
 
 from rich.console import Console
 
@@ -13,6 +14,7 @@ from agents.demo.team.tally import ANSWER
 from agents.demo.telling import Balance, answers, many, print_table, say, sharing, tell_books, tell_kills
 from agents.team.payments import N_GLITCHES
 from agents.team.pipeline import CHALLENGER, MEMBERS, SABOTAGED
+from schemas.alerts import AlertEvent
 from schemas.results import Source
 
 _PHASES = {
@@ -30,6 +32,7 @@ def tell(console: Console, found: Teamwork) -> None:
         say(console, sentence)
     console.print("\n[bold]How good they were[/]")
     _tell_accuracies(console, found)
+    console.print()
     _tell_weights(console, found)
     _tell_turns(console, found)
     console.print("\n[bold]The books[/]")
@@ -112,9 +115,9 @@ def _answered(phase: Phase) -> str:
 def _tell_turns(console: Console, found: Teamwork) -> None:
     """Print what the pipeline said of circuit and contest, in its own words."""
     console.print(f"\n[bold]The circuit of {SABOTAGED}[/]")
-    for alert in sorted(found.circuits, key=lambda event: (event.source.partition, event.source.offset)):
-        state = (alert.circuit or "").replace("_", " ")
-        say(console, f"{_place(alert.source)}: {state}. {alert.happened}")
+    for opened, after in _openings(found.circuits):
+        then = ", ".join(f"{_state(alert)} at {alert.source.offset:,}" for alert in after)
+        say(console, f"{_place(opened.source)}: {opened.happened}{f' Then {then}.' if then else ''}")
     if not found.circuits:
         say(console, "It stayed closed.")
     console.print("\n[bold]The contest[/]")
@@ -122,6 +125,19 @@ def _tell_turns(console: Console, found: Teamwork) -> None:
         say(console, f"{_place(change.source)}: {change.text}")
     if not found.contest:
         say(console, "Who answers has not changed in this run.")
+
+
+def _openings(circuits: Sequence[AlertEvent]) -> Iterator[tuple[AlertEvent, list[AlertEvent]]]:
+    """Yield each opening of a circuit with what followed until the next one, partition by partition."""
+    ranked = sorted(circuits, key=lambda alert: (alert.source.partition, alert.source.offset))
+    starts = [i for i, alert in enumerate(ranked) if alert.circuit == "open"]
+    for i, end in pairwise([*starts, len(ranked)]):
+        own = ranked[i].source.partition
+        yield ranked[i], [alert for alert in ranked[i + 1 : end] if alert.source.partition == own]
+
+
+def _state(alert: AlertEvent) -> str:
+    return (alert.circuit or "").replace("_", " ")
 
 
 def _place(source: Source) -> str:
