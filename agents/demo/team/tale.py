@@ -121,7 +121,7 @@ def _tell_turns(console: Console, found: Teamwork) -> None:
     if not found.circuits:
         say(console, "It stayed closed.")
     console.print("\n[bold]The contest[/]")
-    for change in found.contest:
+    for change in sorted(found.contest, key=lambda change: _rank(change.source)):
         say(console, f"{_place(change.source)}: {change.text}")
     if not found.contest:
         say(console, "Who answers has not changed in this run.")
@@ -129,7 +129,7 @@ def _tell_turns(console: Console, found: Teamwork) -> None:
 
 def _openings(circuits: Sequence[AlertEvent]) -> Iterator[tuple[AlertEvent, list[AlertEvent]]]:
     """Yield each opening of a circuit with what followed until the next one, partition by partition."""
-    ranked = sorted(circuits, key=lambda alert: (alert.source.partition, alert.source.offset))
+    ranked = sorted(circuits, key=lambda alert: _rank(alert.source))
     starts = [i for i, alert in enumerate(ranked) if alert.circuit == "open"]
     for i, end in pairwise([*starts, len(ranked)]):
         own = ranked[i].source.partition
@@ -138,6 +138,10 @@ def _openings(circuits: Sequence[AlertEvent]) -> Iterator[tuple[AlertEvent, list
 
 def _state(alert: AlertEvent) -> str:
     return (alert.circuit or "").replace("_", " ")
+
+
+def _rank(source: Source) -> tuple[int, int]:
+    return source.partition, source.offset
 
 
 def _place(source: Source) -> str:
