@@ -139,7 +139,7 @@ def _facts(standing: Standing) -> RenderableType:
     circuit = Text(_words(standing.circuit), "" if standing.circuit == "closed" else "bold yellow")
     grid.add_row(f"circuit of {SABOTAGED}", circuit)
     grid.add_row("champion", Text(standing.champion))
-    grid.add_row("e-value", f"{_e_value(standing)} that a promotion needs")
+    grid.add_row("e-value", _e_value(standing))
     if standing.moment.chaos is not None:
         grid.add_row("kills", Text(standing.moment.chaos, "yellow"))
     return grid
@@ -153,6 +153,8 @@ def _newest(standing: Standing) -> RenderableType:
 
 
 def _e_value(standing: Standing) -> str:
+    if len(standing.champions) == _N_PARTITIONS:
+        return "-"
     return f"{standing.evidence / ALPHA:.1f} of {1 / ALPHA:.0f}"
 
 

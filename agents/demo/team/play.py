@@ -132,7 +132,7 @@ class Payments:
 
     def _newest(self) -> Sequence[str]:
         """Return the newest sentences of circuit and contest."""
-        return [event.happened for event in self.news.circuits[-2:]] + [
+        return [event.happened for event in self.news.circuits[-1:]] + [
             event.text for event in self.news.contest[-2:]
         ]
 

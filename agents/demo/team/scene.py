@@ -20,7 +20,7 @@ from headrace.judge import ALERTS
 from headrace.referee import CONTEST
 from streams.topics import facts_topic
 
-DEFAULT_EVENTS = 12_000
+DEFAULT_EVENTS = 10_000
 
 
 class Team:
