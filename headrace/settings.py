@@ -138,7 +138,11 @@ def _check(name: str, place: str, value: Any) -> None:
 
 
 def _plain(name: str, value: Any) -> Any:
-    return value.lower() if name == "log_level" and isinstance(value, str) else value
+    if not isinstance(value, str):
+        return value
+    if isinstance(getattr(Settings(), name), tuple):
+        return tuple(one.strip() for one in value.split(","))
+    return value.lower() if name == "log_level" else value
 
 
 def _similar(name: str, known: Iterable[str] = Settings.__struct_fields__) -> str | None:

@@ -16,7 +16,7 @@ from agents.cli import failures
 from headrace import __version__
 
 COMMANDS = {
-    "demo": "Watch two workers answer real flights: will this one arrive late?",
+    "demo": "Watch workers answer real flights, then a team of models that helps itself.",
     "init": "Start a project in the new folder NAME.",
     "up": "Run TARGET in this terminal: Kafka, topics, workers.",
     "worker": "Run one worker of the pipeline TARGET in this process.",

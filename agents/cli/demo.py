@@ -8,21 +8,35 @@ import click
 import msgspec
 
 from agents.cli.common import json_option, print_json, stderr, stdout
-from agents.demo.run import Demo, Options
-from agents.demo.summary import Summary
+from agents.demo import flights_scene
+from agents.demo.flights_scene import Flights
+from agents.demo.options import Options
+from agents.demo.run import Demo, Outcomes
+from agents.demo.scene import Scene
+from agents.demo.team import scene as team_scene
+from agents.demo.team.scene import Team
 from agents.flights.data import TOTAL
 from agents.interrupts import Interrupts
 from headrace import settings
 from headrace.errors import DifferenceError
 
+BOTH = "both"
+
 
 @click.command("demo")
 @click.option(
+    "--scene",
+    "chosen",
+    type=click.Choice([Flights.name, Team.name, BOTH]),
+    default=BOTH,
+    show_default=True,
+    help="What to watch.",
+)
+@click.option(
     "--events",
     type=click.IntRange(1, TOTAL),
-    default=20_000,
-    show_default=True,
-    help=f"Flights to stream; {TOTAL} is the whole year.",
+    help=f"Records to stream. Default: {flights_scene.DEFAULT_EVENTS:,} flights ({TOTAL} is the whole year), "
+    f"then {team_scene.DEFAULT_EVENTS:,} payments.",
 )
 @click.option(
     "--bootstrap",
@@ -40,20 +54,26 @@ from headrace.errors import DifferenceError
 @click.pass_context
 def command(
     ctx: click.Context,
-    events: int,
+    chosen: str,
+    events: int | None,
     bootstrap: str | None,
     keep: bool,
     chaos: bool,
     delivery: str | None,
     as_json: bool,
 ) -> None:
-    """Watch two workers answer real flights: will this one arrive late?
+    """Watch workers answer real flights, then a team of models that helps itself.
 
-    Starts an Apache Kafka, creates topics, starts two workers, streams flights of 2013 from New York with
-    broken records among them, and removes everything at its end. A Kafka that is named keeps the topics.
+    Starts an Apache Kafka, creates topics, starts two workers for each scene, streams records and removes
+    everything at its end. A Kafka that is named keeps the topics.
 
-    A flight is answered as it leaves the gate. Whether it came late is told by its arrival, hours later in
-    event time, and only then learned; cancelled flights never arrive. The weather and the planes are tables.
+    Scene "flights": flights of 2013 from New York, with broken records among them. Each is answered as it
+    leaves the gate: will it arrive late? Whether it did is told by its arrival, hours later in event time,
+    and only then learned; cancelled flights never arrive. The weather and the planes are tables.
+
+    Scene "team": is this payment by card a fraud? Three models answer together. One of them is sabotaged: it
+    raises, then it gets NaN; another stands in, and it comes back. Then the frauds change, weights move,
+    and a challenger that forgets faster is promoted.
 
     With --chaos the stream is slower, and in turn a worker gets SIGKILL every ten seconds, three times at
     the least. At the end the whole log is folded again and compared with what the workers saved, bit by bit:
@@ -62,21 +82,31 @@ def command(
     \b
     Example:
       headrace demo --keep
+      headrace demo --scene team
       headrace demo --chaos --delivery exactly_once
     """
-    options = Options(events, settings.load(bootstrap=bootstrap).bootstrap, keep, chaos, delivery)
+    options = Options(settings.load(bootstrap=bootstrap).bootstrap, keep, chaos, delivery)
 
-    def report(found: Summary) -> None:
+    def report(found: Outcomes) -> None:
         if as_json:
             print_json(msgspec.to_builtins(found))
 
     try:
         with Interrupts() as interrupts:
-            found = Demo(options, stderr if as_json else stdout, interrupts).run(report)
+            demo = Demo(_scenes(chosen, events), options, stderr if as_json else stdout, interrupts)
+            found = demo.run(report)
     except KeyboardInterrupt:
         click.echo("stopped; nothing is left running", err=True)
         ctx.exit(128 + (interrupts.number or signal.SIGINT))
-    if found.proof is not None and not found.proof.is_identical:
+    if any(one.proof is not None and not one.proof.is_identical for one in found.values()):
         ctx.exit(DifferenceError.exit_code)
-    if not found.exact:
+    if not all(one.exact for one in found.values()):
         ctx.exit(1)
+
+
+def _scenes(chosen: str, events: int | None) -> list[Scene]:
+    scenes: list[Scene] = [
+        Flights(events or flights_scene.DEFAULT_EVENTS),
+        Team(events or team_scene.DEFAULT_EVENTS),
+    ]
+    return [scene for scene in scenes if chosen in {scene.name, BOTH}]

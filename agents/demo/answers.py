@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import NamedTuple
 
 import msgspec
@@ -11,13 +11,13 @@ from aiokafka import AIOKafkaConsumer, ConsumerRecord
 from agents.demo.board import Board
 from agents.demo.label_book import LabelBook
 from agents.demo.ledger import Ledger
+from agents.demo.play import Take
 from agents.demo.results import Results
 from headrace.judge import METRICS
 from headrace.truth import LABELS_STATUS
 from schemas import DeadLetter, Prediction
 from schemas.labels import LabelStatus
 from schemas.metrics import MetricsReport
-from streams import reading
 from streams.topics import dead_topic, facts_topic, predictions_topic
 
 _POLL_MS = 50
@@ -42,49 +42,35 @@ class Books(NamedTuple):
         return max(0, self.ledger.predicted - self.labels.ended - self.labels.expired)
 
 
+async def read(consumer: AIOKafkaConsumer, take: Mapping[str, Take]) -> None:
+    """Read for ever, from where *consumer* stands, and hand each record to what takes its topic."""
+    while True:
+        fetched = await consumer.getmany(timeout_ms=_POLL_MS)
+        for tp, records in fetched.items():
+            for record in records:
+                take[tp.topic](record)
+
+
 class Answers:
-    """Reads the results of a pipeline and enters them in the books.
+    """Enters the results of the flights' pipeline in the books.
 
     Parameters
     ----------
     pipeline
         Its name.
-    consumer
-        Without a group; gets assigned here.
     on_answer
         Told the partition of every departure that got its first answer.
     """
 
-    def __init__(
-        self,
-        pipeline: str,
-        consumer: AIOKafkaConsumer,
-        books: Books,
-        on_answer: Callable[[int], None] = lambda _: None,
-    ) -> None:
-        self._take: dict[str, Callable[[ConsumerRecord], None]] = {
+    def __init__(self, pipeline: str, books: Books, on_answer: Callable[[int], None]) -> None:
+        self.take: dict[str, Take] = {
             predictions_topic(pipeline): self._prediction,
             dead_topic(pipeline): self._letter,
             facts_topic(pipeline, LABELS_STATUS): self._status,
             facts_topic(pipeline, METRICS): self._report,
         }
-        self._consumer = consumer
         self._books = books
         self._on_answer = on_answer
-
-    async def seek_to_end(self) -> None:
-        """Start after whatever is there already."""
-        tps = [tp for topic in self._take for tp in await reading.require(self._consumer, topic)]
-        await reading.seek(self._consumer, tps, last=0, since_s=None)
-
-    async def read(self) -> None:
-        """Read for ever."""
-        while True:
-            fetched = await self._consumer.getmany(timeout_ms=_POLL_MS)
-            for tp, records in fetched.items():
-                take = self._take[tp.topic]
-                for record in records:
-                    take(record)
 
     def _letter(self, record: ConsumerRecord) -> None:
         letter = _decode_letter(record.value)

@@ -50,7 +50,7 @@ def without_kafka() -> list[Step]:
     return [
         Step(f"{headrace} demo --keep", "the same, and it stays up to look at"),
         Step(f"{headrace} demo --chaos", "a worker is killed every ten seconds, and nothing is lost"),
-        Step(f"{headrace} demo --events {TOTAL}", "the whole year, month by month"),
+        Step(f"{headrace} demo --scene flights --events {TOTAL}", "the whole year, month by month"),
         Step(f"{headrace} init my-app", "a project of your own"),
         Step(f"{headrace} --help", "everything else"),
     ]

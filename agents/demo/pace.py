@@ -64,6 +64,8 @@ class Steady:
     ----------
     is_over
         Whether what is to happen meanwhile has happened: the last records wait for it.
+    per_s
+        Records a second; by default slow enough for `STEADY_LEAST_S`.
     """
 
     def __init__(
@@ -72,13 +74,15 @@ class Steady:
         ledger: Ledger,
         is_over: Callable[[], bool],
         clock: Callable[[], float] = time.monotonic,
+        *,
+        per_s: float | None = None,
     ) -> None:
         self._total = total
         self._ledger = ledger
         self._is_over = is_over
         self._clock = clock
         self._started_at = clock()
-        self._per_s = min(STEADY_PER_S, total / STEADY_LEAST_S)
+        self._per_s = per_s or min(STEADY_PER_S, total / STEADY_LEAST_S)
 
     def __call__(self) -> int:
         """Return how many departures may have been sent by now."""

@@ -14,6 +14,7 @@ from rich.table import Table
 from rich.text import Text
 
 from agents.demo.board import Carrier, Now
+from agents.demo.moment import WorkerLine
 from schemas import DeadLetter
 
 WIDTH_MAX = 100
@@ -23,27 +24,6 @@ N_CARRIERS = 3
 _BARS = "▁▂▃▄▅▆▇█"
 _CURVE_POINTS = 28
 _LABEL_WIDTH = 18
-
-
-class WorkerLine(NamedTuple):
-    """One worker; ``partitions`` is ``None`` while it holds none, ``replaying`` counts records."""
-
-    number: int
-    pid: int | None
-    partitions: Sequence[int] | None
-    done: int
-    lag: int
-    replaying: int
-    is_running: bool = True
-
-    @property
-    def state(self) -> str:
-        """What it does, in a word or two."""
-        if not self.is_running:
-            return "dead"
-        if self.partitions is None:
-            return "joining"
-        return f"replays {self.replaying:,}" if self.replaying else "works"
 
 
 class Snapshot(NamedTuple):
@@ -80,6 +60,14 @@ class Snapshot(NamedTuple):
         """The day up to which flights have departed."""
         return "" if self.day is None else f"{self.day:%b} {self.day.day}"
 
+    def line(self) -> str:
+        """Return it as one line of text."""
+        return line(self)
+
+    def panel(self) -> RenderableType:
+        """Return it as a panel."""
+        return panel(self)
+
 
 def line(snapshot: Snapshot) -> str:
     """Return *snapshot* as one line of text."""
@@ -107,7 +95,7 @@ def line(snapshot: Snapshot) -> str:
 
 def panel(snapshot: Snapshot) -> RenderableType:
     """Return *snapshot* as a panel of at most `WIDTH_MAX` columns."""
-    parts = _figures(snapshot), _carriers(snapshot), _workers(snapshot), _dead(snapshot)
+    parts = _figures(snapshot), _carriers(snapshot), workers_table(snapshot.workers), _dead(snapshot)
     spaced = [row for part in parts for row in ("", part)]
     framed = Panel(
         Group(_progress(snapshot), _labels(snapshot), *spaced),
@@ -133,7 +121,7 @@ def _progress(snapshot: Snapshot) -> RenderableType:
 
 
 def _labels(snapshot: Snapshot) -> RenderableType:
-    grid = _grid()
+    grid = grid_of_facts()
     delay_s = snapshot.median_delay_s
     half = "" if delay_s is None else f", half within {delay_s / 3600:.1f} h"
     grid.add_row("labels", f"{snapshot.joined:,} came{half}; {snapshot.pending:,} flights wait")
@@ -165,7 +153,7 @@ def _figures(snapshot: Snapshot) -> RenderableType:
 
 
 def _carriers(snapshot: Snapshot) -> RenderableType:
-    grid = _grid()
+    grid = grid_of_facts()
     n = min(N_CARRIERS, len(snapshot.carriers) // 2)
     grid.add_row("best carriers", _named(snapshot.carriers[:n]))
     grid.add_row("worst carriers", _named(snapshot.carriers[::-1][:n]))
@@ -177,14 +165,15 @@ def _named(carriers: Sequence[Carrier]) -> str:
     return "   ".join(shown) or "-"
 
 
-def _workers(snapshot: Snapshot) -> RenderableType:
+def workers_table(workers: Sequence[WorkerLine]) -> RenderableType:
+    """Return a table of who works on what."""
     table = plain_table()
     table.add_column("worker", min_width=_LABEL_WIDTH, no_wrap=True)
     table.add_column("partitions", min_width=10, no_wrap=True)
     table.add_column("done", justify="right", min_width=8, no_wrap=True)
     table.add_column("lag", justify="right", min_width=6, no_wrap=True)
     table.add_column("state", min_width=16, no_wrap=True)
-    for worker in snapshot.workers:
+    for worker in workers:
         table.add_row(
             f"{worker.number}  pid {worker.pid}",
             ", ".join(map(str, worker.partitions or ())) or "-",
@@ -196,7 +185,7 @@ def _workers(snapshot: Snapshot) -> RenderableType:
 
 
 def _dead(snapshot: Snapshot) -> RenderableType:
-    grid = _grid()
+    grid = grid_of_facts()
     grid.add_row("dead letters", f"{snapshot.n_dead}  {reasons(snapshot.reasons)}")
     latest = "" if snapshot.last_letter is None else complaint(snapshot.last_letter)
     grid.add_row(Text("  the latest", "dim"), Text(latest, "dim"))
@@ -205,7 +194,7 @@ def _dead(snapshot: Snapshot) -> RenderableType:
     return grid
 
 
-def _grid() -> Table:
+def grid_of_facts() -> Table:
     """Return a grid of names and what there is to say of them."""
     grid = Table.grid(padding=(0, 2))
     grid.add_column(min_width=_LABEL_WIDTH, no_wrap=True, style="bold")

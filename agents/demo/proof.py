@@ -5,7 +5,6 @@ from __future__ import annotations
 import msgspec
 from rich.console import Console
 
-from agents.demo.next_steps import TARGET
 from agents.travel import verify
 from agents.travel.progress import progress
 from agents.travel.verify import Asked, Verdict
@@ -32,7 +31,7 @@ class Proof(msgspec.Struct, frozen=True):
         return not self.different
 
 
-def prove(settings: Settings, console: Console) -> Proof:
+def prove(target: str, settings: Settings, console: Console) -> Proof:
     """Fold all partitions again and compare each with its newest snapshot; *console* shows how it goes.
 
     Raises
@@ -40,7 +39,7 @@ def prove(settings: Settings, console: Console) -> Proof:
     HeadraceError
         If there is nothing to compare with.
     """
-    planned = verify.plan(Asked(TARGET), settings)
+    planned = verify.plan(Asked(target), settings)
     with progress(console, "  folded again", planned.n_offsets) as advance:
         verdicts = verify.execute(planned, advance)
     return Proof(

@@ -22,10 +22,13 @@ class Recovery:
     ----------
     remaining
         Records each worker has still to replay, by its number; absent while it is not known.
+    told
+        The newest metrics of each worker, by its number, as Prometheus reads them.
     """
 
     def __init__(self, workers: Sequence[WorkerProcess]) -> None:
         self.remaining: dict[int, int] = {}
+        self.told: dict[int, str] = {}
         self._workers = workers
 
     async def watch(self) -> None:
@@ -42,7 +45,8 @@ class Recovery:
             return
         try:
             async with session.get(f"{worker.address}/metrics") as reply:
-                self.remaining[worker.number] = remaining(await reply.text())
+                self.told[worker.number] = text = await reply.text()
+                self.remaining[worker.number] = remaining(text)
         except (aiohttp.ClientError, TimeoutError):
             self.remaining.pop(worker.number, None)
 

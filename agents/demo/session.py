@@ -1,28 +1,21 @@
-"""One run of the demo over a Kafka and workers that are there already."""
+"""One run of a scene over a Kafka and workers that are there already."""
 
 from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import AsyncIterator, Callable, Coroutine, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Coroutine, Sequence
 from contextlib import asynccontextmanager, suppress
 from typing import Any
 
-from agents.demo.answers import Answers, Books
-from agents.demo.board import Board
+from agents.demo.answers import read
 from agents.demo.chaos import Chaos
-from agents.demo.feed import Feed
-from agents.demo.label_book import LabelBook
-from agents.demo.ledger import Ledger
-from agents.demo.pace import FullSpeed, Pace, Steady
-from agents.demo.panel import Snapshot, WorkerLine
+from agents.demo.moment import Moment, WorkerLine
+from agents.demo.pace import Pace, Steady
+from agents.demo.play import Play
 from agents.demo.preparation import fold_rest
-from agents.demo.records import Item
 from agents.demo.recovery import Recovery
-from agents.demo.results import Results
-from agents.demo.score import Score
-from agents.demo.views import View
-from agents.flights.pipeline import pipeline
+from agents.demo.views import Picture, View
 from agents.rate import Rate
 from agents.supervisor import Supervisor
 from headrace.errors import HeadraceError
@@ -31,8 +24,6 @@ from streams import client, reading
 TICK_S = 0.2
 STALL_LIMIT_S = 60.0
 """The demo gives up when nothing at all has changed for this long."""
-
-_WINDOW = str(pipeline.plan.declared.windows[0]) if pipeline.plan else ""
 
 _LOOK_INTERVAL_S = 0.05
 
@@ -52,21 +43,17 @@ class Stall:
 
 
 class Session:
-    """Feeds flights, reads answers, and says where things stand.
+    """Feeds what a play sends, reads what comes of it, and says where things stand.
 
     Parameters
     ----------
-    items
-        In the order in which to send them.
+    play
+        What is sent, and the books of it.
     chaos
         Kills workers meanwhile; the stream is an even one then.
 
     Attributes
     ----------
-    items
-        As given.
-    books, score
-        What came of it.
     workers
         Who had which partitions in the end.
     elapsed_s
@@ -75,19 +62,16 @@ class Session:
 
     def __init__(
         self,
+        play: Play,
         bootstrap: str,
-        items: Sequence[Item],
         supervisor: Supervisor,
         *,
         chaos: Chaos | None = None,
     ) -> None:
-        self.score = Score()
-        self.books = self._opened({}, {})
         self.workers: list[WorkerLine] = []
         self.elapsed_s = 0.0
+        self._play = play
         self._bootstrap = bootstrap
-        self.items = items
-        self._n_departures = sum(item.departs for item in items)
         self._supervisor = supervisor
         self._chaos = chaos
         self._recovery = Recovery(supervisor.workers)
@@ -101,8 +85,8 @@ class Session:
         HeadraceError
             If nothing changes for `STALL_LIMIT_S`.
         """
-        stall = Stall()
-        async with _beside(self._recovery.watch(), fold_rest(self._bootstrap)) as tasks:
+        stall, rest = Stall(), fold_rest(self._bootstrap, self._play.pipeline)
+        async with _beside(self._recovery.watch(), rest) as tasks:
             while not (self._is_ready() and tasks[1].done()):
                 now = time.monotonic()
                 self._supervisor.check(now)
@@ -120,64 +104,52 @@ class Session:
         )
 
     async def run(self, view: View) -> None:
-        """Stream all flights; return when each departure has its answer and each arrival its end."""
+        """Stream all; return when each record has what it has to have."""
+        play = self._play
         async with (
             client.reader(self._bootstrap) as consumer,
             client.producer(self._bootstrap, linger_ms=25) as producer,
         ):
-            log_ends = await reading.end_offsets(consumer, pipeline.log.name)
-            self.books = self._opened(await reading.end_offsets(consumer, pipeline.source.name), log_ends)
-            answers = Answers(pipeline.name, consumer, self.books, self._answered)
-            await answers.seek_to_end()
+            log_ends = await reading.end_offsets(consumer, play.pipeline.log.name)
+            play.open(await reading.end_offsets(consumer, play.pipeline.source.name), log_ends)
+            take = play.take(self._answered)
+            tps = [tp for topic in take for tp in await reading.require(consumer, topic)]
+            await reading.seek(consumer, tps, last=0, since_s=None)
 
             async def in_log(n_rows: int) -> None:
                 """Each row goes to every partition of the log."""
                 while True:
-                    ends = await reading.end_offsets(consumer, pipeline.log.name)
+                    ends = await reading.end_offsets(consumer, play.pipeline.log.name)
                     if all(ends[partition] - start >= n_rows for partition, start in log_ends.items()):
                         return
                     await asyncio.sleep(_LOOK_INTERVAL_S)
 
             pace = self._pace()
-            fed = Feed(producer, self.books, pace, in_log).run(self.items)
-            await self._watch(view, answers, fed, pace)
-
-    def _opened(self, source_ends: Mapping[int, int], log_ends: Mapping[int, int]) -> Books:
-        """Return empty books for what is sent after these offsets."""
-        return Books(
-            Ledger(pipeline.source.name, source_ends),
-            LabelBook(pipeline.log.name, log_ends),
-            Results(self.score),
-            Board(_WINDOW),
-        )
+            await self._watch(view, (play.feed(producer, pace, in_log), read(consumer, take)), pace)
 
     def _pace(self) -> Pace:
         if self._chaos is None:
-            return FullSpeed(self.books.ledger, self.books.labels)
+            return self._play.pace()
         chaos = self._chaos
-        return Steady(self._n_departures, self.books.ledger, lambda: chaos.is_over)
+        return Steady(self._play.total, self._play.ledger, lambda: chaos.is_over)
 
     def _answered(self, partition: int) -> None:
         if self._chaos is not None:
             self._chaos.answered(partition, time.monotonic())
 
-    async def _watch(self, view: View, answers: Answers, fed: Coroutine[Any, Any, None], pace: Pace) -> None:
-        started_at, stall, books = time.monotonic(), Stall(), self.books
-        async with _beside(fed, answers.read(), self._recovery.watch()) as tasks:
-            while not (tasks[0].done() and self._is_done() and self._is_calm()):
+    async def _watch(self, view: View, work: Sequence[Coroutine[Any, Any, None]], pace: Pace) -> None:
+        started_at, stall, play = time.monotonic(), Stall(), self._play
+        async with _beside(*work, self._recovery.watch()) as tasks:
+            while not (tasks[0].done() and play.is_done and self._is_calm()):
                 await _pause(tasks)
                 now = time.monotonic()
                 self._supervisor.check(now)
                 if self._chaos is not None:
                     self._kill(self._chaos, now, pace)
-                view.update(self._snapshot(now - started_at))
+                view.update(self._picture(now - started_at))
                 n_killed = self._chaos.n_killed if self._chaos else 0
-                n_done = books.ledger.done, books.labels.ended
-                if stall.check(now, (n_done, n_killed, dict(self._recovery.remaining))):
+                if stall.check(now, (play.n_done, n_killed, dict(self._recovery.remaining))):
                     raise self._failure("nothing comes out any more")
-
-    def _is_done(self) -> bool:
-        return self.books.ledger.waiting == 0 and self.books.labels.waiting == 0
 
     def _is_calm(self) -> bool:
         return self._chaos is None or self._chaos.is_over
@@ -186,13 +158,13 @@ class Session:
         chaos.step(
             now,
             self._supervisor.workers,
-            lag=self.books.ledger.lag,
+            lag=self._play.ledger.lag,
             is_calm=self._is_ready(),
             is_ending=pace.is_ending,
         )
 
-    def _snapshot(self, elapsed_s: float) -> Snapshot:
-        ledger, labels, results, board = self.books
+    def _picture(self, elapsed_s: float) -> Picture:
+        ledger = self._play.ledger
         self.elapsed_s = elapsed_s
         self.workers = [
             WorkerLine(
@@ -206,23 +178,14 @@ class Session:
             )
             for worker in self._supervisor.workers
         ]
-        return Snapshot(
-            done=ledger.done,
-            total=self._n_departures,
-            elapsed_s=elapsed_s,
-            rate=self._rate.mark(elapsed_s, ledger.done),
-            day=results.day,
-            joined=labels.joined,
-            pending=self.books.pending,
-            median_delay_s=labels.median_delay_s,
-            now=board.now(),
-            curve=board.curve,
-            carriers=board.carriers(),
-            workers=self.workers,
-            reasons=ledger.reasons,
-            last_letter=next(reversed(ledger.letters.values()), None),
-            is_done=ledger.done == self._n_departures and self._is_done(),
-            chaos=None if self._chaos is None else self._chaos.status(),
+        return self._play.picture(
+            Moment(
+                elapsed_s,
+                self._rate.mark(elapsed_s, ledger.done),
+                self.workers,
+                None if self._chaos is None else self._chaos.status(),
+                list(self._recovery.told.values()),
+            )
         )
 
     def _failure(self, what: str) -> HeadraceError:

@@ -1,57 +1,27 @@
-"""What the demo says at its end: what happened, how good it was, whether the books balance."""
+"""What the demo says of the flights: what happened, how good it was, whether the books balance."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 from datetime import date
-from io import StringIO
 
 from rich.console import Console
-from rich.constrain import Constrain
-from rich.padding import Padding
-from rich.table import Table
-from rich.text import Text
 
-from agents.demo.panel import WIDTH_MAX, plain_table
-from agents.demo.proof import Proof
-from agents.demo.summary import FIRST, Labels, Measured, Share, Summary
+from agents.demo.panel import plain_table
+from agents.demo.summary import FIRST, Labels, Measured, Summary
+from agents.demo.telling import Balance, answers, many, print_table, say, sharing, tell_books, tell_kills
 
 
 def tell(console: Console, found: Summary) -> None:
     """Print what happened."""
     console.print("\n[bold]What happened[/]")
-    for sentence in (_stream(found), _task(), _lessons(found.labels), _sharing(found)):
-        _say(console, sentence)
+    for sentence in (_stream(found), _task(), _lessons(found.labels), sharing(found)):
+        say(console, sentence)
     console.print("\n[bold]How good it was[/]")
     _tell_figures(console, found)
     console.print("\n[bold]The books[/]")
-    _tell_books(console, found)
-    if found.kills:
-        console.print("\n[bold]The kills[/]")
-        _tell_kills(console, found)
-
-
-def tell_proof(console: Console, found: Summary, proof: Proof) -> None:
-    """Print whether anything was lost or came out otherwise."""
-    n_twice = found.duplicates + found.labels.duplicates
-    mark = "[green]bit-identical[/]" if proof.is_identical else "[bold red]NOT THE SAME[/]"
-    console.print(
-        f"  lost {found.lost:,}, duplicates with the same bytes {n_twice:,}, "
-        f"with other bytes {len(found.wrong):,}",
-        soft_wrap=True,
-    )
-    console.print(
-        f"  {many(proof.records, 'record')} folded again, state of "
-        f"{many(proof.partitions, 'partition')}: {mark}",
-        soft_wrap=True,
-    )
-    for sentence in proof.different:
-        _say(console, sentence)
-    if proof.beyond:
-        _say(console, f"Not compared: {many(proof.beyond, 'record')} after the newest snapshots.")
-    if proof.skipped:
-        held = ", ".join(map(str, proof.skipped))
-        _say(console, f"Not compared: partitions without a snapshot ({held}).")
+    tell_books(console, found, _sides(found), "departure")
+    tell_kills(console, found)
 
 
 def _stream(found: Summary) -> str:
@@ -87,27 +57,9 @@ def _lessons(labels: Labels) -> str:
     )
 
 
-def _sharing(found: Summary) -> str:
-    shares = " and ".join(map(_share, found.workers))
-    died = ""
-    if found.restarts > len(found.kills):
-        n = found.restarts - len(found.kills)
-        times = "once" if n == 1 else f"{n} times"
-        died = f" A worker died and was started again {times}; its models came back from snapshots and log."
-    return f"Each partition has its own models; in the end {shares}.{died}"
-
-
-def _share(share: Share) -> str:
-    if not share.partitions:
-        return f"worker {share.worker} held none"
-    held = ", ".join(map(str, share.partitions))
-    noun = "partition" if len(share.partitions) == 1 else "partitions"
-    return f"worker {share.worker} held {noun} {held} with {many(share.events, 'event')}"
-
-
 def _tell_figures(console: Console, found: Summary) -> None:
     if not found.figures:
-        _say(console, _why_no_figures(found.labels))
+        say(console, _why_no_figures(found.labels))
         return
     table = plain_table()
     table.add_column("landed flights", no_wrap=True, min_width=16)
@@ -122,12 +74,12 @@ def _tell_figures(console: Console, found: Summary) -> None:
             f"{measured.majority_accuracy:.1%}",
             "-" if measured.roc_auc is None else f"{measured.roc_auc:.3f}",
         )
-    _print_table(console, table)
-    _say(console, "The baseline says, each time, what was most frequent so far; its ROC AUC is 0.500.")
+    print_table(console, table)
+    say(console, "The baseline says, each time, what was most frequent so far; its ROC AUC is 0.500.")
     if len(found.carriers) > 1:
-        _say(console, _carriers(found))
+        say(console, _carriers(found))
     if found.learned_before:
-        _say(
+        say(
             console,
             f"The topic held {many(found.learned_before, 'departure')} before, and the models had learned "
             f"those, perhaps the same flights: the first {FIRST:,} tell nothing about fresh models.",
@@ -163,75 +115,12 @@ def _carriers(found: Summary) -> str:
     )
 
 
-def _tell_books(console: Console, found: Summary) -> None:
+def _sides(found: Summary) -> Iterator[Balance]:
+    """Yield what the two books say went in and came out."""
     labels = found.labels
     states = " + ".join(f"{n:,} {state}" for state, n in sorted(labels.states.items())) or "0 ends"
-    answers = f"{many(found.predictions, 'prediction')} + {many(found.dead_letters, 'dead letter')}"
-    for sides, is_exact in (
-        (f"{many(found.events, 'departure')} in = {answers}", found.answered_exactly),
-        (f"{many(labels.sent, 'arrival')} in = {states}", labels.exact),
-    ):
-        mark = "[green]exact[/]" if is_exact else "[bold red]DOES NOT BALANCE[/]"
-        console.print(f"  {sides}   {mark}", soft_wrap=True)
-    if n := found.duplicates + labels.duplicates:
-        _say(console, f"{many(n, 'answer')} came twice, byte for byte the same.")
-    if found.foreign:
-        _say(console, f"Not counted: answers to {many(found.foreign, 'departure')} of another program.")
-    for sentence in found.wrong[:5]:
-        _say(console, f"wrong: {sentence}")
-    if found.letters:
-        table = plain_table()
-        table.add_column("dead letters", justify="right")
-        table.add_column("reason")
-        table.add_column("for example", overflow="fold")
-        for letters in found.letters:
-            table.add_row(str(letters.n), letters.reason, Text(letters.example))
-        _print_table(console, table)
-
-
-def _tell_kills(console: Console, found: Summary) -> None:
-    table = plain_table()
-    for name in ("", "worker", "partitions", "from snapshots at", "events replayed", "results again after"):
-        table.add_column(name, justify="left" if name == "partitions" else "right")
-    for number, kill in enumerate(found.kills, start=1):
-        table.add_row(
-            str(number),
-            str(kill.worker),
-            ", ".join(map(str, kill.partitions)),
-            ", ".join(map(str, kill.snapshots)),
-            f"{kill.replayed:,}",
-            f"{kill.silent_s:.1f} s",
-        )
-    _print_table(console, table)
-
-
-def _print_table(console: Console, table: Table) -> None:
-    """Print *table*: folded where the terminal ends, or each row on one line for programs."""
-    if console.is_terminal:
-        console.print(_indented(table))
-        return
-    wide = Console(file=StringIO(), width=200)
-    with wide.capture() as captured:
-        wide.print(table)
-    for row in captured.get().splitlines():
-        _say(console, row.rstrip())
-
-
-def _say(console: Console, text: str) -> None:
-    """Print *text*: wrapped for people, on one line for programs."""
-    if console.is_terminal:
-        console.print(_indented(Text(text)))
-    else:
-        console.print(f"  {text}", markup=False, soft_wrap=True)
-
-
-def _indented(content: Table | Text) -> Constrain:
-    return Constrain(Padding(content, (0, 0, 0, 2)), WIDTH_MAX)
-
-
-def many(n: int, noun: str) -> str:
-    """Return *n* and its noun, in the plural where it has one."""
-    return f"{n:,} {noun}" if n == 1 else f"{n:,} {noun}s"
+    yield Balance(f"{many(found.events, 'departure')} in = {answers(found)}", found.answered_exactly)
+    yield Balance(f"{many(labels.sent, 'arrival')} in = {states}", labels.exact)
 
 
 def _day(day: date) -> str:

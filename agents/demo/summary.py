@@ -1,8 +1,7 @@
-"""The demo's result as data."""
+"""What came of the flights as data."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from datetime import date
 from typing import Literal
 
@@ -10,12 +9,10 @@ import msgspec
 
 from agents.demo.answers import Books
 from agents.demo.board import Carrier
-from agents.demo.chaos import Kill
-from agents.demo.panel import complaint
-from agents.demo.proof import Proof
+from agents.demo.departures import Departures
+from agents.demo.outcome import Outcome, Ran, common
 from agents.demo.results import day_of
 from agents.demo.score import Figures, Score
-from agents.demo.session import Session
 
 FIRST = 1_000
 """The models are young over this many answers."""
@@ -58,59 +55,21 @@ class Labels(msgspec.Struct, frozen=True):
     median_delay_s: float | None
 
 
-class Share(msgspec.Struct, frozen=True):
-    """What a worker had in the end: partitions, and the records of this run in them."""
+class Summary(Outcome, frozen=True, kw_only=True):
+    """The result of the flights.
 
-    worker: int
-    partitions: list[int]
-    events: int
-
-
-class Letters(msgspec.Struct, frozen=True):
-    """Dead letters of one reason."""
-
-    reason: str
-    n: int
-    example: str
-
-
-class Summary(msgspec.Struct, frozen=True, kw_only=True):
-    """The demo's result, as ``--json`` prints it.
-
-    ``events`` are the ``flights`` and the broken records; they equal ``predictions`` + ``dead_letters`` where
-    ``answered_exactly``; ``exact`` says that besides every arrival came to one end. ``duplicates`` are
-    answers that came twice with the same bytes, ``duplicate_letters`` the dead letters among them; ``wrong``
-    says in sentences what should not be. ``foreign`` counts departures of other programs answered meanwhile,
-    ``learned_before`` those that the topic held already. ``figures`` and ``periods`` are made of the
-    predictions and labels that the workers published; ``carriers`` are from the pipeline's own metrics, the
-    one predicted best first. ``kills`` and ``proof`` are those of ``--chaos``.
+    ``events`` are the ``flights`` and the broken records; ``exact`` says besides that every arrival came to
+    one end. ``figures`` and ``periods`` are made of the predictions and labels that the workers published;
+    ``carriers`` are from the pipeline's own metrics, the one predicted best first.
     """
 
-    bootstrap: str
     first_day: date
     last_day: date
     flights: int
-    events: int
-    predictions: int
-    dead_letters: int
-    answered_exactly: bool
-    exact: bool
-    duplicates: int
-    duplicate_letters: int
-    wrong: list[str]
-    foreign: int
-    learned_before: int
-    restarts: int
-    elapsed_s: float
-    events_per_s: float
-    letters: list[Letters]
     figures: dict[str, Measured]
-    workers: list[Share]
     labels: Labels
     periods: list[Period]
     carriers: list[Carrier]
-    kills: list[Kill] = []
-    proof: Proof | None = None
 
     @property
     def lost(self) -> int:
@@ -118,46 +77,27 @@ class Summary(msgspec.Struct, frozen=True, kw_only=True):
         unended = self.labels.sent - sum(self.labels.states.values())
         return self.events - self.predictions - self.dead_letters + unended
 
+    @property
+    def n_twice(self) -> int:
+        """Answers and ends that were told twice with the same bytes."""
+        return self.duplicates + self.labels.duplicates
 
-def summarise(
-    session: Session,
-    *,
-    bootstrap: str,
-    learned_before: int,
-    restarts: int,
-    kills: Sequence[Kill] = (),
-) -> Summary:
-    """Return what came of *session*."""
-    ledger, labels, _, board = session.books
-    days = [day_of(item.flight) for item in session.items if item.departs and item.flight]
+
+def summarise(played: Departures, ran: Ran) -> Summary:
+    """Return what came of the flights *played*."""
+    ledger, labels, _, board = played.books
+    days = [day_of(item.flight) for item in played.items if item.departs and item.flight]
+    found = common(ledger, ran) | {"wrong": ledger.wrong + labels.wrong}
     return Summary(
-        bootstrap=bootstrap,
+        **found,
+        exact=ledger.balances and labels.balances,
         first_day=days[0],
         last_day=days[-1],
         flights=len(days),
-        events=ledger.sent,
-        predictions=ledger.predicted,
-        dead_letters=ledger.dead,
-        answered_exactly=ledger.balances,
-        exact=ledger.balances and labels.balances,
-        duplicates=ledger.duplicates,
-        duplicate_letters=ledger.duplicate_letters,
-        wrong=ledger.wrong + labels.wrong,
-        foreign=ledger.foreign,
-        learned_before=learned_before,
-        restarts=restarts,
-        elapsed_s=round(session.elapsed_s, 2),
-        events_per_s=round(ledger.done / session.elapsed_s, 1) if session.elapsed_s else 0.0,
-        letters=[
-            Letters(reason, n, complaint(ledger.letters[reason]))
-            for reason, n in ledger.reasons.most_common()
-        ],
-        figures=_figures(session.score),
-        workers=[Share(w.number, list(w.partitions or ()), w.done) for w in session.workers],
-        labels=_labels(session.books),
-        periods=_periods(session.score),
+        figures=_figures(played.score),
+        labels=_labels(played.books),
+        periods=_periods(played.score),
         carriers=board.carriers(),
-        kills=list(kills),
     )
 
 

@@ -4,21 +4,41 @@ from __future__ import annotations
 
 from typing import Protocol, Self
 
-from rich.console import Console
+from rich.console import Console, RenderableType
 from rich.live import Live
-
-from agents.demo.panel import Snapshot, line, panel
 
 LINE_INTERVAL_S = 2.0
 
 
+class Picture(Protocol):
+    """A scene at one moment."""
+
+    @property
+    def elapsed_s(self) -> float:
+        """Seconds since the first record was sent."""
+        ...
+
+    @property
+    def is_done(self) -> bool:
+        """Whether nothing is awaited any more."""
+        ...
+
+    def line(self) -> str:
+        """Return it as one line of text."""
+        ...
+
+    def panel(self) -> RenderableType:
+        """Return it as a panel."""
+        ...
+
+
 class View(Protocol):
-    """Shows snapshots."""
+    """Shows how a scene goes."""
 
     def __enter__(self) -> Self: ...
     def __exit__(self, *_: object) -> None: ...
-    def update(self, snapshot: Snapshot) -> None:
-        """Show *snapshot*."""
+    def update(self, picture: Picture) -> None:
+        """Show *picture*."""
         ...
 
     def note(self, text: str) -> None:
@@ -40,9 +60,9 @@ class PanelView:
     def __exit__(self, *_: object) -> None:
         self._live.stop()
 
-    def update(self, snapshot: Snapshot) -> None:
+    def update(self, picture: Picture) -> None:
         """Redraw the panel."""
-        self._live.update(panel(snapshot), refresh=True)
+        self._live.update(picture.panel(), refresh=True)
 
     def note(self, text: str) -> None:
         """Print *text* above the panel."""
@@ -62,11 +82,11 @@ class LineView:
     def __exit__(self, *_: object) -> None:
         """Nothing to close."""
 
-    def update(self, snapshot: Snapshot) -> None:
+    def update(self, picture: Picture) -> None:
         """Print a line if it is time."""
-        if snapshot.is_done or snapshot.elapsed_s - self._shown_at >= LINE_INTERVAL_S:
-            self._shown_at = snapshot.elapsed_s
-            self.note(line(snapshot))
+        if picture.is_done or picture.elapsed_s - self._shown_at >= LINE_INTERVAL_S:
+            self._shown_at = picture.elapsed_s
+            self.note(picture.line())
 
     def note(self, text: str) -> None:
         """Print *text*."""

@@ -158,6 +158,13 @@ def demos(folder: Path) -> Iterator[Start]:
 
 
 def summary(running: Running, limit_s: float = 300.0) -> dict[str, Any]:
+    """Return what came of the flights."""
+    found: dict[str, Any] = summaries(running, limit_s)["flights"]
+    return found
+
+
+def summaries(running: Running, limit_s: float = 300.0) -> dict[str, Any]:
+    """Return what came of each scene."""
     assert running.process.wait(limit_s) == 0, running.stderr()
     found: dict[str, Any] = json.loads(running.stdout())
     return found

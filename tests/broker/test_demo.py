@@ -22,7 +22,7 @@ def demo(tmp_path: Path) -> Iterator[Start]:
 
 
 def test_a_run_with_a_kafka_of_its_own_balances_beats_the_baseline_and_leaves_nothing(demo: Start) -> None:
-    running = demo("--events", "4000", "--json")
+    running = demo("--scene", "flights", "--events", "4000", "--json")
     found = summary(running)
 
     assert found["exact"]
@@ -48,13 +48,13 @@ def test_a_second_demo_on_the_same_kafka_goes_on_and_stays_for_the_commands_it_n
     demo: Start, bootstrap: str, tmp_path: Path
 ) -> None:
     if not n_records(bootstrap, "flights.departures"):
-        assert summary(demo("--events", "300", "--json", bootstrap=bootstrap))["exact"]
+        assert summary(demo("--scene", "flights", "--events", "300", "--json", bootstrap=bootstrap))["exact"]
     n_before = n_records(bootstrap, "flights.departures")
 
-    running = demo("--events", "1", "--json", "--keep", bootstrap=bootstrap)
+    running = demo("--scene", "flights", "--events", "1", "--json", "--keep", bootstrap=bootstrap)
     running.until(lambda: "Ctrl-C ends them" in running.stderr(), "it stays up")
 
-    found = json.loads(running.stdout())
+    found = json.loads(running.stdout())["flights"]
     assert found["exact"]
     assert (found["events"], found["predictions"], found["learned_before"]) == (1, 1, n_before)
     assert found["labels"]["exact"]

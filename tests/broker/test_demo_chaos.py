@@ -19,7 +19,9 @@ def demo(tmp_path: Path) -> Iterator[Start]:
 
 
 def test_workers_killed_in_turn_lose_nothing_and_the_state_is_bit_identical(demo: Start) -> None:
-    running = demo("--chaos", "--delivery", "exactly_once", "--events", "4000", "--json")
+    running = demo(
+        "--scene", "flights", "--chaos", "--delivery", "exactly_once", "--events", "4000", "--json"
+    )
     found = summary(running, limit_s=900.0)
 
     assert found["exact"]

@@ -15,13 +15,14 @@ from agents.demo.board import Board
 from agents.demo.feed import Feed
 from agents.demo.label_book import LabelBook
 from agents.demo.ledger import Ledger
+from agents.demo.next_steps import TARGET
 from agents.demo.pace import FullSpeed
 from agents.demo.preparation import create_topics
 from agents.demo.records import Item
 from agents.demo.results import Results
 from agents.demo.score import Score
 from agents.flights import data
-from agents.flights.pipeline import ARRIVALS, PLANES
+from agents.flights.pipeline import ARRIVALS, PLANES, pipeline
 from schemas import Prediction, Source
 from streams import client, reading
 from streams.broker import LocalKafka
@@ -52,7 +53,7 @@ def kafka(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
 
 @pytest.fixture
 async def running(kafka: str) -> AsyncIterator[Running]:
-    await create_topics(kafka)
+    await create_topics(kafka, pipeline, TARGET)
     partitions = dict.fromkeys(range(4), 0)
     ledger, labels = Ledger("flights.departures", partitions), LabelBook("flights.log", partitions)
     books = Books(ledger, labels, Results(Score()), Board("1000"))

@@ -10,7 +10,8 @@ import pytest
 from rich.console import Console
 
 from agents.demo.board import Carrier, Now
-from agents.demo.panel import WIDTH_MAX, Snapshot, WorkerLine, line, panel, sparkline, thinned
+from agents.demo.moment import WorkerLine
+from agents.demo.panel import WIDTH_MAX, Snapshot, line, panel, sparkline, thinned
 from agents.demo.views import LineView, PanelView, view_on
 from schemas import DeadLetter, Fault, Source
 

@@ -11,12 +11,13 @@ import pytest
 from rich.console import Console
 from rich.text import Text
 
-from agents.demo import story
+from agents.demo import story, telling
 from agents.demo.board import Carrier
 from agents.demo.chaos import Kill
+from agents.demo.outcome import Letters, Share
 from agents.demo.panel import WIDTH_MAX
 from agents.demo.proof import Proof
-from agents.demo.summary import Labels, Letters, Measured, Period, Share, Summary
+from agents.demo.summary import Labels, Measured, Period, Summary
 
 FIRST = Measured(1_000, 0.8, 0.723, 0.806, 0.277)
 LAST = Measured(5_000, 0.914, 0.7, 0.951, 0.3)
@@ -68,7 +69,7 @@ def told(found: Summary, *, width: int = 80, terminal: bool = False) -> str:
 def proven(found: Summary, proof: Proof) -> str:
     console = Console(file=io.StringIO(), width=200, highlight=False)
     with console.capture() as captured:
-        story.tell_proof(console, found, proof)
+        telling.tell_proof(console, found, proof)
     return captured.get()
 
 

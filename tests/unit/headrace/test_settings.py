@@ -183,3 +183,8 @@ def test_a_file_that_is_no_toml_is_an_error(folder: Path, content: bytes) -> Non
 def test_settings_do_not_change() -> None:
     with pytest.raises(AttributeError):
         Settings().http_port = 1  # type: ignore[misc]
+
+
+def test_a_list_in_the_environment_has_commas_between(folder: Path) -> None:
+    env = {"HEADRACE_SNAPSHOT_CLASSES": "mine.Model, mine.scaled"}
+    assert load(env, folder).snapshot_classes == ("mine.Model", "mine.scaled")

@@ -1,0 +1,1 @@
+"""The scene of the team: models that vote, one that is sabotaged and comes back, a challenger that wins."""

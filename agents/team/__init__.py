@@ -1,0 +1,1 @@
+"""Card payments whose frauds change their ways: a team of models, one of them sabotaged, and a challenger."""
