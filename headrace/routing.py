@@ -11,6 +11,7 @@ from headrace.feedback.chance import draw
 from headrace.keyed.entry import Members
 from headrace.models.combining.losses import Losses, checked_loss
 from headrace.models.verbs import Features, Task, Verbs, unasked
+from headrace.stepwise import FAILED
 from headrace.tasks.routing import Route
 from headrace.tasks.stopwatch import Stopwatch
 from schemas import Answer
@@ -40,13 +41,11 @@ class RouteModel(base.Estimator):
         return self.names.difference(chosen, out)
 
     def learn(self, answers: dict[str, Answer], y: Any) -> None:
-        """Learn how wrong each of those was that answered; *y* is right."""
-        said = {
-            name: answer
-            for name, answer in answers.items()
-            if name in self.names and answer.prediction is not None
-        }
-        self.router.learn(self.losses.of(said, y))
+        """Learn how wrong each of those was that worked; *y* is right. Who failed has lost all."""
+        mine = {name: answer for name, answer in answers.items() if name in self.names}
+        said = {name: answer for name, answer in mine.items() if answer.prediction is not None}
+        failed = {name: 1.0 for name, answer in mine.items() if answer.status == FAILED}
+        self.router.learn(self.losses.of(said, y) | failed)
 
 
 class Routing:

@@ -264,3 +264,29 @@ def test_costs_that_make_no_sense_are_refused() -> None:
             fold.order("cost", model, cost)
     fault = fault_of(models=MODELS, features=["amount"], route=Route("ucb", cost="measured"), scope="key")
     assert fault.argument == "route.cost"
+
+
+class Mute(dummy.NoChangeClassifier):
+    """Raises whenever it is asked."""
+
+    def predict_proba_one(self, x: Any, **_: Any) -> Any:
+        raise RuntimeError("mute")
+
+
+class Wrong(dummy.NoChangeClassifier):
+    """Says the contrary of what it should in most cases."""
+
+    def predict_proba_one(self, x: Any, **_: Any) -> Any:
+        return {x["a"] < x["b"]: 1.0}
+
+
+@pytest.mark.parametrize("policy", ["ucb", "thompson", "epsilon"])
+def test_who_fails_is_chosen_less_than_who_is_wrong(policy: Any) -> None:
+    harness = Harness(pipeline(Route(policy, seed=5), models={"mute": Mute, "wrong": Wrong}))
+    rows = [(i, i % 5 == 0) for i in range(400)]  # wrong in four fifths of the events
+
+    for i, is_right in rows:
+        harness.send({**reading(i), "good": truth(i) != is_right})
+
+    silent = [prediction for prediction in harness.predictions[200:] if prediction["prediction"] is None]
+    assert len(silent) < 60
