@@ -73,7 +73,7 @@ def command(
 
     Scene "team": is this payment by card a fraud? Three models answer together. One of them is sabotaged: it
     raises, then it gets NaN; another stands in, and it comes back. Then the frauds change, weights move,
-    and a challenger that forgets faster is promoted.
+    and a challenger that begins afresh is promoted.
 
     With --chaos the stream is slower, and in turn a worker gets SIGKILL every ten seconds, three times at
     the least. At the end the whole log is folded again and compared with what the workers saved, bit by bit:

@@ -2,7 +2,7 @@
 
 The model called linear has a fault that events call up (`agents.team.glitching`): its circuit opens, another
 model stands in, and it comes back. When the frauds change their ways, the weights of the three move; the
-challenger forgets faster than they do, and is promoted as soon as that is certain.
+challenger begins afresh, and is promoted as soon as that is certain.
 
 Run it by hand with ``headrace up agents.team.pipeline``; the setting ``snapshot_classes`` has to name the
 class that its snapshots hold beside river's, `SNAPSHOT_CLASSES`.
@@ -11,6 +11,7 @@ class that its snapshots hold beside river's, `SNAPSHOT_CLASSES`.
 from __future__ import annotations
 
 from river import base, compose, linear_model, metrics, naive_bayes, optim, preprocessing, tree
+from river.drift import binary, retrain
 
 import headrace as hr
 from agents.team.glitching import FIELD, Glitching
@@ -57,8 +58,11 @@ def spare() -> base.Estimator:
 
 
 def adaptive_tree() -> base.Estimator:
-    """Return a decision tree that grows other branches where the old ones get worse."""
-    model: base.Estimator = tree.HoeffdingAdaptiveTreeClassifier(grace_period=50, delta=1e-3, seed=7)
+    """Return a decision tree that begins afresh when it is wrong more often than before."""
+    alarm = binary.HDDMW()  # type: ignore[no-untyped-call] # river has no types there
+    model: base.Estimator = retrain.DriftRetrainingClassifier(
+        tree.HoeffdingTreeClassifier(grace_period=50, delta=1e-2), alarm
+    )
     return model
 
 

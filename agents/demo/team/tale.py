@@ -54,7 +54,7 @@ def _team() -> str:
     return (
         f"Three models said together which are frauds: a logistic regression ({MEMBERS[0]}), naive Bayes "
         f"({MEMBERS[1]}) and a decision tree ({MEMBERS[2]}), each with the weight that its latest answers "
-        f"earned. A tree that forgets ({CHALLENGER}) answered in the shadow, and learned the same."
+        f"earned. A tree that begins afresh when it errs more ({CHALLENGER}) learned in their shadow."
     )
 
 

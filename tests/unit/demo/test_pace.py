@@ -80,3 +80,10 @@ def test_the_end_is_near_when_few_records_are_left(ledger: Ledger, clock: Clock)
     assert not pace.is_ending
     ledger.sent += 1
     assert pace.is_ending
+
+
+def test_an_even_stream_can_be_told_how_fast_it_is(ledger: Ledger, clock: Clock) -> None:
+    pace = Steady(10_000, ledger, lambda: True, clock, per_s=500.0)
+    ledger.predicted = 9_000
+    clock.now += 4.0
+    assert pace() == 1 + 2_000
