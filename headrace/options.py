@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any, Literal, TypeAlias, get_args
 
 from river import base
@@ -18,6 +18,7 @@ from headrace.labels.declaration import Labels, check_labels
 from headrace.models.verbs import Task, gives_probabilities
 from headrace.scores.plan import Plan, checked_metrics
 from headrace.steps.external import External
+from headrace.steps.plan import Plan as Steps
 from headrace.tasks.routing import Route
 from headrace.topic import Topic
 from schemas import Limits
@@ -200,8 +201,8 @@ def _checked_correction(waits: Labels, target: str | None, kinds: set[type], tas
         ) from error
 
 
-def checked_route(route: Any, task: Task, members: Sequence[str], scope: Scope) -> Route | None:
-    """Return *route* if it can choose among *members*, or ``None``."""
+def checked_route(route: Any, task: Task, steps: Steps, scope: Scope) -> Route | None:
+    """Return *route* if it can choose among the members of *steps*, or ``None``."""
     if route is None:
         return None
     if not isinstance(route, Route):
@@ -221,7 +222,14 @@ def checked_route(route: Any, task: Task, members: Sequence[str], scope: Scope) 
             "what a model costs is measured for a partition, and each key has a route of its own",
             fix="cost={...}, microseconds by name",
         )
-    route.check(members)
+    if waits := [node.name for node in steps.nodes if node.name in steps.members and node.condition]:
+        raise DeclarationError(
+            "route",
+            f"it chooses among members, and {waits[0]!r} works on some events only",
+            why="where it is chosen and its condition does not hold, nobody would answer",
+            fix="leave when= out, or the route",
+        )
+    route.check(steps.members)
     return route
 
 

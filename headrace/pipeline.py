@@ -193,7 +193,7 @@ class Pipeline:
         self.alerts = options.checked_alerts(alerts, self.plan, self.rivals)
         self.ask = options.checked_ask(ask, self.task, taken.members)
         check_sources(self.log_sources, self.log.name)
-        self.route = options.checked_route(route, self.task, self.steps.members, scope)
+        self.route = options.checked_route(route, self.task, self.steps, scope)
         if self.route is not None:
             self.steps = self.steps._replace(is_graph=True)
         self.combine = checked_combine(combine, self.task, taken.members, feature_types(self))

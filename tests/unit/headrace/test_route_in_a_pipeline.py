@@ -290,3 +290,11 @@ def test_who_fails_is_chosen_less_than_who_is_wrong(policy: Any) -> None:
 
     silent = [prediction for prediction in harness.predictions[200:] if prediction["prediction"] is None]
     assert len(silent) < 60
+
+
+def test_a_member_that_works_on_some_events_only_cannot_be_chosen() -> None:
+    models = {**MODELS, "dear": Step(tree.HoeffdingTreeClassifier, when="amount > 3")}
+    fault = fault_of(models=models, route=Route("ucb"))
+
+    assert fault.argument == "route"
+    assert "'dear' works on some events only" in fault.what
