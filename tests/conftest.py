@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any, NoReturn
 
 import pytest
+from hypothesis import settings
 from xdist.scheduler import LoadScopeScheduling
 
 from headrace.errors import LocalKafkaError
@@ -24,7 +25,9 @@ _HERE = Path(__file__).parent
 
 
 def pytest_configure() -> None:
-    """Forget the developer's own settings: they must not change a result."""
+    """Forget the developer's own settings: they must not change a result, and no test is about time."""
+    settings.register_profile("untimed", deadline=None)
+    settings.load_profile("untimed")
     for name in list(os.environ):
         if name.startswith("HEADRACE_") and name != BOOTSTRAP:
             del os.environ[name]
