@@ -96,7 +96,7 @@ class Fold:
         counts, n_predicted, n_evicted = Counts(), 0, self.keys_evicted
         memory, label, id_prefix = self._memory, self.pipeline.label, self._id_prefix
         parse, key_bytes = self._parse, self.pipeline.limits.key_bytes
-        team, keyed, truth, merged = memory.team, memory.keyed, memory.truth, memory.merged
+        team, keyed, truth, merged = memory.roster.team, memory.roster.keyed, memory.truth, memory.merged
         work, is_graph = team.work, team.is_stepwise  # the same for every key: all have the same models
         read, outside = None if memory.reader is None else memory.reader.read, memory.outside
         if truth is not None:
@@ -182,16 +182,16 @@ class Fold:
     @property
     def step(self) -> int:
         """Number of events learned so far."""
-        return self._memory.team.step
+        return self._memory.roster.team.step
 
     @step.setter
     def step(self, step: int) -> None:
-        self._memory.team.step = step
+        self._memory.roster.team.step = step
 
     @property
     def models(self) -> Models:
         """The models by name; with ``scope="key"`` such as a new key gets."""
-        return self._memory.models
+        return self._memory.roster.models
 
     @property
     def clock(self) -> EventClock | None:
@@ -216,7 +216,7 @@ class Fold:
     @property
     def circuits(self) -> Circuits | None:
         """The models under watch, where some have a breaker."""
-        return self._memory.circuits
+        return self._memory.roster.circuits
 
     @property
     def pending(self) -> Pending | None:
@@ -231,12 +231,12 @@ class Fold:
     @property
     def contributions(self) -> dict[str, Contribution] | None:
         """What each model has to say in the combined answers, where that is learned for the partition."""
-        return self._memory.contributions()
+        return self._memory.roster.contributions()
 
     @property
     def route(self) -> RouteReport | None:
         """Which members have worked and what that cost, where that is decided for the partition."""
-        return self._memory.route()
+        return self._memory.roster.route()
 
     @property
     def reach(self) -> int:
@@ -246,12 +246,12 @@ class Fold:
     @property
     def keys_held(self) -> int | None:
         """How many keys have models, ``None`` with ``scope="partition"``."""
-        return None if self._memory.keyed is None else len(self._memory.keyed)
+        return None if self._memory.roster.keyed is None else len(self._memory.roster.keyed)
 
     @property
     def keys_evicted(self) -> int:
         """How many keys gave way to others since the models were made or restored."""
-        return 0 if self._memory.keyed is None else self._memory.keyed.evicted
+        return 0 if self._memory.roster.keyed is None else self._memory.roster.keyed.evicted
 
     def capture(self, *, whole: bool = False, at_once: bool = False) -> Capture:
         """Begin to write down the state as it is now.
@@ -298,11 +298,11 @@ class Fold:
 
     def time(self, clock: Callable[[], float] | None) -> None:
         """Measure by *clock* what is to be measured, or not; that is no part of the state."""
-        self._memory.time(clock)
+        self._memory.roster.time(clock)
 
     def take_measured(self) -> list[tuple[Turn, str, float]]:
         """Return the orders that follow from what was measured since the last call: each, model, value."""
-        return self._memory.take_measured()
+        return self._memory.roster.take_measured()
 
     def standings(self) -> list[Standing]:
         """Return how each model stands, in the order in which they work."""

@@ -44,7 +44,7 @@ def carry_out(memory: Memory, order: Order) -> None:
     """
     require_possible(memory, order)
     _ACTS[order.action](memory, order)
-    memory.team.obey()
+    memory.roster.team.obey()
 
 
 def _require_known(memory: Memory, order: Order) -> None:
@@ -54,10 +54,10 @@ def _require_known(memory: Memory, order: Order) -> None:
             f"{order.model!r} has no model in the process, it is an external step",
             why=f"what can be done to one: {', '.join(_OUTSIDE)}",
         )
-    if order.model not in (*memory.names, *outside):
+    if order.model not in (*memory.roster.names, *outside):
         raise OrderError(
             f"there is no model {order.model!r}",
-            why=f"the pipeline has {', '.join((*memory.names, *outside))}",
+            why=f"the pipeline has {', '.join((*memory.roster.names, *outside))}",
             fix="headrace model ls TARGET",
         )
 
@@ -76,8 +76,8 @@ def _disable(memory: Memory, order: Order) -> None:
     name, disabled = order.model, memory.orders.disabled
     if name in disabled:
         raise OrderError(f"model {name!r} is disabled already")
-    is_last = name in memory.members and not set(memory.members) - disabled - {name}
-    if is_last and not memory.has_fallback:
+    is_last = name in memory.roster.members and not set(memory.roster.members) - disabled - {name}
+    if is_last and not memory.roster.has_fallback:
         raise OrderError(
             f"model {name!r} is the last one that answers",
             why="without it no event would get an answer",
@@ -91,7 +91,7 @@ def _enable(memory: Memory, order: Order) -> None:
 
 
 def _reset(memory: Memory, order: Order) -> None:
-    if memory.keyed is not None:
+    if memory.roster.keyed is not None:
         raise OrderError(
             f"model {order.model!r} cannot be reset",
             why="each key has one of its own (scope='key')",
@@ -102,9 +102,9 @@ def _reset(memory: Memory, order: Order) -> None:
 def _weight(memory: Memory, order: Order) -> None:
     if order.value is None or not 0.0 <= order.value <= MOST_WEIGHT:
         raise OrderError(f"expected a weight from 0 to {MOST_WEIGHT:g}, got {order.value}")
-    if order.model not in memory.members:
+    if order.model not in memory.roster.members:
         raise OrderError(f"the answer of model {order.model!r} is not combined")
-    if memory.keyed is not None:
+    if memory.roster.keyed is not None:
         raise OrderError("weights cannot be set", why="each key has its own (scope='key')")
     if not hasattr(_combining(memory), "set_weight"):
         raise OrderError(
@@ -115,7 +115,7 @@ def _weight(memory: Memory, order: Order) -> None:
 
 
 def _cost(memory: Memory, order: Order) -> None:
-    if order.model not in memory.team.routing.costs:
+    if order.model not in memory.roster.team.routing.costs:
         raise OrderError(f"no route chooses model {order.model!r}")
     if order.value is None or not isfinite(order.value) or order.value < 0.0:
         raise OrderError(f"expected microseconds, got {order.value}")
@@ -127,7 +127,7 @@ def _open(memory: Memory, order: Order) -> None:
 
 
 def _ward(memory: Memory, name: str) -> Ward:
-    ward = None if memory.circuits is None else memory.circuits.wards.get(name)
+    ward = None if memory.roster.circuits is None else memory.roster.circuits.wards.get(name)
     if ward is None:
         raise OrderError(f"model {name!r} has no circuit", why="its step has neither breaker nor deadline")
     return ward
@@ -156,9 +156,9 @@ _ACTS: Mapping[str, Callable[[Memory, Order], None]] = {
     "thaw": lambda memory, order: memory.orders.frozen.remove(order.model),
     "disable": lambda memory, order: memory.orders.disabled.add(order.model),
     "enable": lambda memory, order: memory.orders.disabled.remove(order.model),
-    "reset": lambda memory, order: memory.reset(order.model),
+    "reset": lambda memory, order: memory.roster.reset(order.model),
     "weight": lambda memory, order: _combining(memory).set_weight(order.model, order.value),
-    "cost": lambda memory, order: memory.team.routing.cost(order.model, order.value or 0.0),
+    "cost": lambda memory, order: memory.roster.team.routing.cost(order.model, order.value or 0.0),
     "open": lambda memory, order: _ward(memory, order.model).too_slow(order.value),
     "promote": lambda memory, order: _referee(memory).promote(order.model),
     "demote": lambda memory, order: _referee(memory).demote(order.model or None),
@@ -167,7 +167,7 @@ _ACTS: Mapping[str, Callable[[Memory, Order], None]] = {
 
 def _combining(memory: Memory) -> Any:
     """Return what the combination has learned, ``None`` where it learns nothing."""
-    return memory.models.get(COMBINE)
+    return memory.roster.models.get(COMBINE)
 
 
 def _referee(memory: Memory) -> Referee:

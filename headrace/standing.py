@@ -36,23 +36,23 @@ class Standing(msgspec.Struct, frozen=True):
 def standings(memory: Memory) -> list[Standing]:
     """Return how each model stands, in the order in which they work; then external steps."""
     outside = () if memory.outside is None else memory.outside.names
-    wards = {} if memory.circuits is None else memory.circuits.wards
-    shares = memory.contributions() or {}
+    wards = {} if memory.roster.circuits is None else memory.roster.circuits.wards
+    shares = memory.roster.contributions() or {}
     return [
         Standing(
             name,
-            "External" if name in outside else type(last_step(memory.models[name])).__name__,
+            "External" if name in outside else type(last_step(memory.roster.models[name])).__name__,
             _role(memory, name),
             name in memory.orders.frozen,
             name in memory.orders.disabled,
             wards[name].circuit.state if name in wards else None,
             shares[name].weight if name in shares else None,
         )
-        for name in (*memory.names, *outside)
+        for name in (*memory.roster.names, *outside)
     ]
 
 
 def _role(memory: Memory, name: str) -> str:
     if memory.referee is not None and name in memory.referee.contest.shares:
         return "champion" if memory.referee.contest.champion == name else "challenger"
-    return "member" if name in memory.members else "step"
+    return "member" if name in memory.roster.members else "step"

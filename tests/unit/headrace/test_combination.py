@@ -164,7 +164,10 @@ def test_each_key_learns_how_to_combine_for_itself() -> None:
     harness = Harness(pipeline(combine=Weighted(), scope="key"))
     labelled(harness, 0, 90)
 
-    models = {key: entry.peek(harness.fold._memory.keyed._making) for key, entry in _entries(harness).items()}  # type: ignore[union-attr]
+    making = harness.fold._memory.roster.keyed._making  # type: ignore[union-attr]
+    models = {key: entry.peek(making) for key, entry in _entries(harness).items()}
+        key: entry.peek(harness.fold._memory.roster.keyed._making) for key, entry in _entries(harness).items()
+    }  # type: ignore[union-attr]
     weights = {key: found["combine"].weights() for key, found in models.items()}
     assert len(weights) == 3
     assert len({tuple(found.values()) for found in weights.values()}) == 3
@@ -172,7 +175,7 @@ def test_each_key_learns_how_to_combine_for_itself() -> None:
 
 
 def _entries(harness: Harness) -> Any:
-    return harness.fold._memory.keyed._entries  # type: ignore[union-attr]
+    return harness.fold._memory.roster.keyed._entries  # type: ignore[union-attr]
 
 
 def test_a_correction_teaches_the_combination() -> None:
