@@ -166,8 +166,6 @@ def test_each_key_learns_how_to_combine_for_itself() -> None:
 
     making = harness.fold._memory.roster.keyed._making  # type: ignore[union-attr]
     models = {key: entry.peek(making) for key, entry in _entries(harness).items()}
-        key: entry.peek(harness.fold._memory.roster.keyed._making) for key, entry in _entries(harness).items()
-    }  # type: ignore[union-attr]
     weights = {key: found["combine"].weights() for key, found in models.items()}
     assert len(weights) == 3
     assert len({tuple(found.values()) for found in weights.values()}) == 3
