@@ -12,13 +12,14 @@ from headrace.external.outcomes import Errand, Outcome, Parked, status_of
 from headrace.external.quorum import answer_of
 from headrace.external.reading import AnswerFault, Way
 from headrace.external.waiting import Pending
+from headrace.finals import publishable
 from headrace.intake.murmur2 import key_to
 from headrace.labels.outcomes import EventId
 from headrace.labels.packing import own
 from headrace.merged_log import LoggedEvent
 from headrace.record import Counts, Emit, Record, Tell
 from headrace.stepwise import FAILED, OK, reported
-from headrace.team import Team, publishable
+from headrace.team import Team
 from headrace.truth import Truth
 from schemas import Answer, Prediction, Source, result_id
 from schemas.external import ExternalTask

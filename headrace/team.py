@@ -3,36 +3,25 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Mapping
-from math import isfinite
-from typing import Any, TypeAlias
+from typing import Any
 
 from headrace.combination import Combination
 from headrace.feedback.bandit import BanditModel
 from headrace.feedback.weights import weighted
+from headrace.finals import Work, never_silent, or_fallback, publishable
 from headrace.healing.ward import Ward
 from headrace.keyed.entry import Members
 from headrace.labels.outcomes import EventId
-from headrace.models import labels
 from headrace.models.combining.checks import Combination as Declared
 from headrace.orders import Orders
 from headrace.record import Counts
 from headrace.referee import Referee
 from headrace.routing import Routing
 from headrace.staged import Staged
-from headrace.steps.backup import FALLBACK
 from headrace.steps.plan import Plan
 from headrace.stepwise import DISABLED, SKIPPED, Stepwise, reported
 from headrace.witness import Witness
 from schemas import Answer
-
-Work: TypeAlias = Callable[
-    [dict[Any, Any], Any, Counts, EventId | bytes], tuple[Answer | None, dict[str, Answer] | None]
-]
-"""Takes features, label or ``None``, counts and the record's key or, if it has none, the event's id.
-
-Gives the final answer and those of all. The final answer is ``None`` where the event waits for steps outside
-the process.
-"""
 
 
 class Team:
@@ -112,7 +101,7 @@ class Team:
         if self.orders:
             self._leave_out(self.orders)
         if self._fallback is not None:
-            self.work = _never_silent(self.work, self._fallback)
+            self.work = never_silent(self.work, self._fallback)
 
     def obey(self) -> None:
         """Ask and teach no model that the orders leave out, from the next event on."""
@@ -243,7 +232,7 @@ class Team:
     ) -> tuple[Answer | None, dict[str, Answer]]:
         """Do what is left of an event that had to wait, with the answers of the steps that are *done*."""
         final, answers = self._by_steps(x, y, counts, who, done)
-        return final if self._fallback is None else _or_fallback(final, self._fallback), answers
+        return final if self._fallback is None else or_fallback(final, self._fallback), answers
 
     def _some(
         self, x: dict[Any, Any], y: Any, counts: Counts, who: EventId | bytes
@@ -297,37 +286,5 @@ class Team:
             return Answer(error=reported("combine", "predict", error, counts))
 
 
-def _never_silent(work: Work, fallback: Answer) -> Work:
-    """Return *work*, with *fallback* as the answer where there is none."""
-
-    def worked(
-        x: dict[Any, Any], y: Any, counts: Counts, who: EventId | bytes
-    ) -> tuple[Answer | None, dict[str, Answer] | None]:
-        final, answers = work(x, y, counts, who)
-        return _or_fallback(final, fallback), answers
-
-    return worked
-
-
-def _or_fallback(final: Answer | None, fallback: Answer) -> Answer | None:
-    """Return *final*, or *fallback* if it says nothing; an event that waits says nothing yet."""
-    if final is None or final.prediction is not None or final.score is not None:
-        return final
-    return Answer(fallback.prediction, score=fallback.score, error=final.error, by=FALLBACK)
-
-
 def _learn_nothing(x: dict[Any, Any], y: Any) -> None:
     """Stand in for a model that is not to learn."""
-
-
-def publishable(answer: Answer) -> Answer:
-    """Return *answer* in Python's own types, which results can carry."""
-    answer.prediction = labels.plain(answer.prediction)
-    if answer.score is not None:
-        answer.score = float(answer.score)
-    if answer.probability is not None:
-        answer.probability = {label: float(p) for label, p in answer.probability.items()}
-    numbers = [answer.score, *(answer.probability or {}).values()]
-    if not all(isfinite(n) for n in numbers if n is not None):
-        raise ValueError(f"not a finite number among {numbers}")
-    return answer
