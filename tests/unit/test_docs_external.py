@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import stamina
 
 from headrace.external.outcomes import STATES
 from headrace.loading import load_pipeline
@@ -43,6 +44,31 @@ def test_the_example_waits_for_the_worker_of_the_page(
     assert {s["state"] for s in harness.answers} == {"taken", "answered"}
     assert {p["by"] for p in harness.predictions} == {"judge"}
     assert 0 < len(harness.tasks) < 400
+
+
+def test_the_worker_of_the_page_tries_again_and_then_says_what_is_wrong() -> None:
+    worker: dict[str, Any] = {}
+    exec(example("workers/reviewer.py").replace("asyncio.run(main())", ""), worker)  # noqa: S102 - as above
+    task = {"event_id": "p-1", "id": "t", "features": Away(times=4, amount=900.0)}
+
+    with stamina.set_testing(True, attempts=5):
+        assert asyncio.run(worker["answer_to"](task))["probability"] == {"true": 0.9, "false": 1 - 0.9}
+        task["features"] = Away(times=5, amount=900.0)
+        assert asyncio.run(worker["answer_to"](task))["error"] == "away"
+
+
+class Away(dict[str, float]):
+    """Features that cannot be read the first few times, as if a network was away."""
+
+    def __init__(self, times: int, **features: float) -> None:
+        super().__init__(**features)
+        self._times = times
+
+    def __getitem__(self, name: str) -> float:
+        self._times -= 1
+        if self._times >= 0:
+            raise OSError("away")
+        return super().__getitem__(name)
 
 
 def test_the_page_tells_every_state_every_field_and_every_argument() -> None:
