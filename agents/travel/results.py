@@ -30,7 +30,13 @@ class Result(NamedTuple):
 
 
 def place_of(result_id: str) -> Place:
-    """Return where the result called *result_id* stands among those of its partition."""
+    """Return where the result called *result_id* stands among those of its partition.
+
+    Raises
+    ------
+    ValueError
+        If no worker calls a result so.
+    """
     _, offset, step = result_id.rsplit("/", 2)
     _, _, event = step.partition(".")
     return int(offset), int(event or offset)
@@ -85,7 +91,7 @@ class Results:
     def _result(self, value: bytes, offset: int) -> Result:
         try:
             said = _decode(value)
-            return Result(said.source.offset, said, compared(value), place_of(said.id))
+            return Result(said.source.offset, said, compared(value), _place(said))
         except (msgspec.DecodeError, ValueError) as error:
             raise HeadraceError(
                 f"{self._topic} holds something else than results",
@@ -103,3 +109,11 @@ def compared(value: bytes) -> bytes:
     before = value.index(_PIPELINE, after_id)
     after = value.index(b'"', before + len(_PIPELINE)) + 1
     return value[after_id:before] + value[after:]
+
+
+def _place(said: Prediction) -> Place:
+    """Return where *said* stands; what another program wrote, at its event."""
+    try:
+        return place_of(said.id)
+    except ValueError:
+        return said.source.offset, said.source.offset
