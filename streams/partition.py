@@ -9,7 +9,7 @@ from typing import Any
 from faust.types import TP
 
 from headrace import failpoints, mutants
-from headrace.errors import HeadraceError
+from headrace.errors import HeadraceError, TransactionLostError
 from schemas.decisions import Decision, Refused
 from streams.choosing import Held
 from streams.chunking import Chunk, ChunkSizer
@@ -196,7 +196,7 @@ class Partition:
             If it cannot be carried out as things stand; nothing is written then.
         """
         async with self._lock:
-            if self._is_closed:
+            if self._is_closed or not await self._is_still_ours():
                 return None
             placed = await self._turns.prepare(decision, make_blob)
             try:
@@ -207,6 +207,18 @@ class Partition:
             if placed.action == "resume":
                 self._waits_for_rewind = True  # what was fetched meanwhile was not folded
             return act
+
+    async def _is_still_ours(self) -> bool:
+        """Return whether the partition is surely still ours, as far as that can be known.
+
+        A worker that was replaced while it was asleep may have the newest epoch: what it decided would act
+        before results that the other one is about to commit.
+        """
+        try:
+            self.committed = await self.outbox.confirm(self.committed, self.note)
+        except TransactionLostError:  # the next chunk, or the next commit, brings it back
+            return False
+        return True
 
     async def refuse(self, journal: Journal, command_id: str, reason: str) -> None:
         """Write down that a command is not carried out."""

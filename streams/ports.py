@@ -112,6 +112,13 @@ class Outbox(Protocol):
         """
         ...
 
+    async def confirm(self, frontier: int, note: str) -> int:
+        """Make sure in a transaction that no newer outbox has taken the partition; return the frontier.
+
+        Without transactions nothing can be made sure of.
+        """
+        ...
+
     async def drain(self, timeout_s: float) -> None:
         """Wait until all that was sent is acknowledged or has failed; in a transaction, do nothing."""
         ...

@@ -199,6 +199,30 @@ class TransactionalOutbox:
         self._told = self._committed
         return self._committed
 
+    async def confirm(self, frontier: int, note: str) -> int:
+        """Commit all that was sent, or *frontier* once more: an outbox that was fenced cannot.
+
+        Returns
+        -------
+        The frontier.
+
+        Raises
+        ------
+        TransactionLostError
+            As `commit`.
+        """
+        async with self._turn, self._or_lost() as producer:
+            self._note = note
+            if self._pending is None:
+                frontier = max(frontier, self._committed or 0)  # a commit may have come before this turn
+                await producer.begin()
+                await producer.add_offset(TopicPartition(*self._tp), frontier, note, self._group)
+                await producer.commit()
+                return frontier
+            await self._commit(producer, self._pending)
+        self._told = self._committed
+        return frontier if self._committed is None else self._committed
+
     async def _commit(self, producer: TransactionalProducer, pending: int | None) -> None:
         await self._results.drain(self._limits.timeout_s)
         if pending is None or self._results.acknowledged_offset() != pending:
