@@ -24,14 +24,21 @@ class ByClock:
 
     Parameters
     ----------
+    version
+        Of the pipeline: what its models cost or miss is nothing to the models of another version.
     published_end
         Returns the offset after the last record of a partition that has a result, whoever wrote it: what was
         answered already must not be decided anew.
     """
 
     def __init__(
-        self, partitions: Partitions, journal: Journal, published_end: Callable[[int], Awaitable[int]]
+        self,
+        version: int,
+        partitions: Partitions,
+        journal: Journal,
+        published_end: Callable[[int], Awaitable[int]],
     ) -> None:
+        self._version = version
         self._partitions = partitions
         self._journal = journal
         self._published_end = published_end
@@ -53,9 +60,11 @@ class ByClock:
         (action, model, value), offset = measured, owned.processor.next_offset
         made_id = f"{action}/{owned.epoch}/{offset}/{model}"
         where = {"action": action, "model": model, "partition": tp.partition}
+        decision = Decision(made_id, -1, -1, action, model=model, value=value, version=self._version)
         try:
-            await owned.decide(self._journal, Decision(made_id, -1, -1, action, model=model, value=value))
+            act = await owned.decide(self._journal, decision)
         except OrderError as error:  # its circuit has opened meanwhile, for another reason
             log.info("not_decided", **where, why=error.what)
             return
-        log.warning("decided_by_clock", **where, at=offset, value=value)
+        if act is not None:  # else the partition is another's
+            log.warning("decided_by_clock", **where, at=act.decision.at, value=value)

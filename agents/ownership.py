@@ -136,7 +136,9 @@ async def owning(
         )
         beside = [commands.watch(), *([standby.follow()] if standby else [])]
         if pipeline.is_timed:
-            beside.append(ByClock(partitions, kafka.journal, commands.published_end).watch())
+            beside.append(
+                ByClock(pipeline.version, partitions, kafka.journal, commands.published_end).watch()
+            )
         yield Ownership(partitions, beside)
 
 

@@ -13,7 +13,7 @@ async def looked(owner: Owner, *late: tuple[str, float], published: int = 0) -> 
         return published
 
     owner.fold().late = [*late]
-    await ByClock(owner.partitions, owner.journal, published_end).look()
+    await ByClock(2, owner.partitions, owner.journal, published_end).look()
 
 
 async def worked() -> Owner:
@@ -37,6 +37,18 @@ async def test_it_is_decided_for_the_next_record_and_the_next_owner_reads_it() -
     decision = act.decision
     assert (decision.action, decision.model, decision.value, decision.at) == ("open", "sum", 3.0, 5)
     assert owner.fold().folded == after.fold().folded == [5, 6]  # the order made it forget what was before
+
+
+async def test_what_is_decided_of_one_version_is_nothing_to_another() -> None:
+    owner = await worked()
+
+    await looked(owner, ("sum", 3.0))
+    after = Owner(owner, version=3)
+    await after.own(A)
+    await after.partitions.process(A, chunk(0, 6))
+
+    assert [act.decision.version for act in owner.partitions[A].timeline.acts] == [2]
+    assert after.fold().folded == [*range(7)]
 
 
 async def test_who_is_in_time_is_left_alone() -> None:
