@@ -10,7 +10,7 @@ from aiokafka.protocol.fetch import FetchRequest
 from aiokafka.record import MemoryRecords
 from aiokafka.structs import TopicPartition
 
-from headrace.errors import HeadraceError
+from headrace.errors import HeadraceError, TransactionLostError
 from streams import client
 from streams.transactional_producer import TransactionLimits
 from tests.broker.places import PARTITION, Place, new_place, opened, seen, send, until_in_the_log
@@ -46,6 +46,18 @@ async def test_each_commit_is_a_transaction_and_nothing_new_is_none(place: Place
             assert await outbox.commit("") is None
     await seen(place, 0, 1, 2)
     assert place.read("read_committed") == [(b"0", 0), (b"1", 2), (b"2", 4)]  # a marker after each
+
+
+async def test_who_holds_the_partition_can_make_sure_and_who_was_fenced_cannot(place: Place) -> None:
+    async with opened(old := place.outbox()):
+        await send(old, place, [0], 1)
+        assert await old.confirm(0, "first") == 1
+        async with opened(new := place.outbox()):
+            with pytest.raises(TransactionLostError):
+                await old.confirm(1, "old")
+            assert await new.confirm(1, "new") == 1
+            assert (place.frontier(), await place.note()) == (1, "new")
+    await seen(place, 0)
 
 
 async def test_records_without_a_result_advance_the_frontier(place: Place) -> None:

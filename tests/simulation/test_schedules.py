@@ -63,6 +63,11 @@ def test_two_hundred_schedules_keep_every_promise() -> None:
     assert seen["zombies woken"] > 0
 
 
+@pytest.mark.parametrize("seed", [2949])
+def test_a_schedule_that_broke_a_promise_once_keeps_it(seed: int) -> None:
+    run_all(range(seed, seed + 1))
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize("shard", range(N_SHARDS))
 def test_twenty_thousand_schedules_keep_every_promise(shard: int) -> None:

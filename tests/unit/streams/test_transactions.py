@@ -67,6 +67,36 @@ async def test_a_transaction_holds_results_of_all_topics_and_then_the_frontier(b
     ]
 
 
+async def test_who_makes_sure_commits_what_was_sent(brokers: Brokers) -> None:
+    outbox = await sent()
+
+    assert await outbox.confirm(0, "note") == 1
+    assert brokers.did[-2:] == [("offset", TopicPartition("payments", 3), 1, "note", "fraud"), "commit"]
+    assert outbox.acknowledged_offset() == 1
+
+
+async def test_who_makes_sure_with_nothing_sent_commits_the_frontier_again_and_never_takes_it_back(
+    brokers: Brokers,
+) -> None:
+    outbox = outbox_of()
+    await outbox.open()
+    assert await outbox.confirm(7, "") == 7
+    assert brokers.did[-3:] == ["begin", ("offset", TopicPartition("payments", 3), 7, "", "fraud"), "commit"]
+
+    outbox = await sent()
+    await outbox.commit("")
+    assert await outbox.confirm(0, "") == 1  # 0 is what was known before that commit
+
+
+async def test_who_was_fenced_cannot_make_sure(brokers: Brokers) -> None:
+    outbox = outbox_of()
+    await outbox.open()
+    brokers.failing["offset"] = ProducerFenced()
+
+    with pytest.raises(TransactionLostError):
+        await outbox.confirm(7, "")
+
+
 async def test_nothing_to_commit_is_no_transaction(brokers: Brokers) -> None:
     outbox = await sent()
     assert await outbox.commit("") == 1
