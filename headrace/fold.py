@@ -11,27 +11,18 @@ from typing import Any
 import msgspec
 
 from headrace import failpoints, fold_faults, obeying
-from headrace.circuits import Circuits
 from headrace.dead_letters import dead_letter
-from headrace.event_time import EventClock
-from headrace.external.waiting import Pending
-from headrace.feedback_loop import FeedbackLoop
 from headrace.fold_state import Capture
-from headrace.judge import Judge
-from headrace.keyed.entry import Models
-from headrace.labels.waiting import Waiting
+from headrace.inside import Inside
 from headrace.memory import Memory
 from headrace.merged_log import LoggedEvent, MergedLog
 from headrace.orders import Order
 from headrace.pipeline import Pipeline
 from headrace.record import Counts, Emit, Record, Tell
-from headrace.referee import Referee
 from headrace.snapshots.allowed import Allowed
-from headrace.standing import Standing, standings
 from headrace.witness import Witness
 from schemas import Prediction, Refusal, Source, result_id
 from schemas.decisions import Turn
-from schemas.metrics import Contribution, RouteReport
 
 STEP = "predict"
 """Name of a pipeline's only step, as result ids carry it."""
@@ -41,7 +32,7 @@ __all__ = ["Capture", "Counts", "Emit", "Fold", "Record"]
 _encode = msgspec.json.Encoder().encode
 
 
-class Fold:
+class Fold(Inside):
     """The models of one pipeline on one partition.
 
     Parameters
@@ -74,7 +65,7 @@ class Fold:
         self.topic = topic
         self.partition = partition
         self._next_offset = 0
-        self._memory = Memory(pipeline, topic, partition, allowed, witness)
+        super().__init__(Memory(pipeline, topic, partition, allowed, witness))
         self._parse = failpoints.wrapped("after_decode", pipeline.decoder().parse, after=True)
         self._id_prefix = fold_faults.id_prefix(
             result_id(pipeline.name, Source(topic, partition, 0), "")[:-2]
@@ -175,84 +166,6 @@ class Fold:
             self._memory.merged.seen.forgive()
         self._next_offset = offset
 
-    def digest(self) -> str:
-        """Return a fingerprint of what the results to come depend on: step, models, keys in order of use."""
-        return self._memory.digest()
-
-    @property
-    def step(self) -> int:
-        """Number of events learned so far."""
-        return self._memory.roster.team.step
-
-    @step.setter
-    def step(self, step: int) -> None:
-        self._memory.roster.team.step = step
-
-    @property
-    def models(self) -> Models:
-        """The models by name; with ``scope="key"`` such as a new key gets."""
-        return self._memory.roster.models
-
-    @property
-    def clock(self) -> EventClock | None:
-        """The log's event time, where the pipeline has one."""
-        return None if self._memory.reader is None else self._memory.reader.clock
-
-    @property
-    def waiting(self) -> Waiting | None:
-        """Events that wait for their label, where labels come later."""
-        return self._memory.waiting
-
-    @property
-    def loop(self) -> FeedbackLoop | None:
-        """Answers that wait for feedback and what was said of them, where there is feedback."""
-        return None if self._memory.truth is None else self._memory.truth.loop
-
-    @property
-    def referee(self) -> Referee | None:
-        """Who compares champion and challengers, where there are some."""
-        return self._memory.referee
-
-    @property
-    def circuits(self) -> Circuits | None:
-        """The models under watch, where some have a breaker."""
-        return self._memory.roster.circuits
-
-    @property
-    def pending(self) -> Pending | None:
-        """Events that wait for answers from outside, where there are external steps."""
-        return None if self._memory.outside is None else self._memory.outside.pending
-
-    @property
-    def judge(self) -> Judge | None:
-        """What is said of the models, where metrics are declared."""
-        return None if self._memory.truth is None else self._memory.truth.judge
-
-    @property
-    def contributions(self) -> dict[str, Contribution] | None:
-        """What each model has to say in the combined answers, where that is learned for the partition."""
-        return self._memory.roster.contributions()
-
-    @property
-    def route(self) -> RouteReport | None:
-        """Which members have worked and what that cost, where that is decided for the partition."""
-        return self._memory.roster.route()
-
-    @property
-    def reach(self) -> int:
-        """How many snapshots a restore may need."""
-        return self._memory.reach
-
-    @property
-    def keys_held(self) -> int | None:
-        """How many keys have models, ``None`` with ``scope="partition"``."""
-        return None if self._memory.roster.keyed is None else len(self._memory.roster.keyed)
-
-    @property
-    def keys_evicted(self) -> int:
-        """How many keys gave way to others since the models were made or restored."""
-        return 0 if self._memory.roster.keyed is None else self._memory.roster.keyed.evicted
-
     def capture(self, *, whole: bool = False, at_once: bool = False) -> Capture:
         """Begin to write down the state as it is now.
 
@@ -303,10 +216,6 @@ class Fold:
     def take_measured(self) -> list[tuple[Turn, str, float]]:
         """Return the orders that follow from what was measured since the last call: each, model, value."""
         return self._memory.roster.take_measured()
-
-    def standings(self) -> list[Standing]:
-        """Return how each model stands, in the order in which they work."""
-        return standings(self._memory)
 
     def _events(
         self, merged: MergedLog, records: Iterable[Record], dead: Emit | None, counts: Counts

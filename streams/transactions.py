@@ -7,35 +7,20 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
 
 import structlog
-from aiokafka.errors import (
-    ClusterAuthorizationFailedError,
-    IncompatibleBrokerVersion,
-    InvalidTransactionTimeout,
-    KafkaError,
-    TransactionalIdAuthorizationFailed,
-)
+from aiokafka.errors import KafkaError
 from aiokafka.structs import TopicPartition
 from faust.types import TP
 
 from headrace import failpoints, mutants
-from headrace.errors import BrokerUnreachableError, HeadraceError, TransactionLostError
+from headrace.errors import TransactionLostError
 from streams.outbox import Headers, Outbox
+from streams.transaction_opening import opened, text_of
 from streams.transactional_producer import MAX_NOTE_LENGTH, TransactionalProducer, TransactionLimits
 
 log = structlog.get_logger(__name__)
 
 ABORT_TIMEOUT_S = 2.0
 """Left open, a transaction keeps readers waiting until the next owner comes, or for its timeout."""
-
-RETRY_S = 0.1
-RETRY_MAX_S = 1.0
-
-_REFUSED = (
-    ClusterAuthorizationFailedError,
-    IncompatibleBrokerVersion,
-    InvalidTransactionTimeout,
-    TransactionalIdAuthorizationFailed,
-)
 
 
 class TransactionalOutbox:
@@ -100,47 +85,18 @@ class TransactionalOutbox:
         """
         if self._cause is not None:
             raise self._lost()
-        failure: BaseException | None = None
-        delay_s = RETRY_S
-        try:
-            async with asyncio.timeout(self._limits.open_timeout_s):
-                while True:
-                    failure = await self._try_to_open()
-                    if failure is None:
-                        return
-                    await asyncio.sleep(delay_s)
-                    delay_s = min(2 * delay_s, RETRY_MAX_S)
-        except TimeoutError as error:
-            raise BrokerUnreachableError(
-                f"no transaction can be opened for partition {self._tp.partition} of {self._tp.topic}",
-                why=f"not within {self._limits.open_timeout_s:g} s: {_text(failure or error)}",
-                fix="look whether all brokers run, and whether __transaction_state has a leader",
-            ) from failure
-
-    async def _try_to_open(self) -> BaseException | None:
-        """Start a producer; return what a later try may get over."""
-        producer = TransactionalProducer(
-            bootstrap=self._bootstrap,
-            transactional_id=self.transactional_id,
-            compression=self._compression,
-            limits=self._limits,
-            on_lost=self._on_lost,
+        self._producer = await opened(
+            lambda: TransactionalProducer(
+                bootstrap=self._bootstrap,
+                transactional_id=self.transactional_id,
+                compression=self._compression,
+                limits=self._limits,
+                on_lost=self._on_lost,
+            ),
+            self.transactional_id,
+            self._tp,
+            self._limits.open_timeout_s,
         )
-        try:
-            await producer.start()
-        except BaseException as error:
-            await producer.close()
-            if isinstance(error, _REFUSED):
-                raise HeadraceError(
-                    f"the brokers refuse transactions with the id {self.transactional_id}",
-                    why=_text(error),
-                    fix="allow them to this worker, or set delivery = at_least_once",
-                ) from error
-            if isinstance(error, KafkaError | AssertionError | OSError):
-                return error
-            raise
-        self._producer = producer
-        return None
 
     def append(
         self, topic: str, key: bytes | None, value: bytes, timestamp_ms: int, headers: Headers
@@ -263,7 +219,7 @@ class TransactionalOutbox:
                 async with asyncio.timeout(ABORT_TIMEOUT_S):
                     await producer.abort()
         except (KafkaError, TimeoutError, AssertionError) as error:
-            log.info("transaction_left_open", id=self.transactional_id, error=_text(error))
+            log.info("transaction_left_open", id=self.transactional_id, error=text_of(error))
         finally:
             await producer.close()
 
@@ -302,11 +258,6 @@ class TransactionalOutbox:
             f"a transaction of partition {self._tp.partition} of {self._tp.topic} is lost",
             why=f"no success within {timeout_s:g} s"
             if isinstance(self._cause, TimeoutError)
-            else _text(self._cause),
+            else text_of(self._cause),
             fix="it is recovered from what is committed; if this comes again and again, look at the brokers",
         )
-
-
-def _text(error: BaseException | None) -> str:
-    name, text = type(error).__name__, str(error)
-    return text if text.startswith(name) else f"{name}: {text}".rstrip(": ")  # aiokafka's begin with the name

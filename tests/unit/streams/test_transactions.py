@@ -11,7 +11,7 @@ from aiokafka.structs import TopicPartition
 from faust.types import TP
 
 from headrace.errors import BrokerUnreachableError, HeadraceError, TransactionLostError
-from streams import transactions
+from streams import transaction_opening, transactions
 from streams.ports import Outbox
 from streams.transactional_producer import MAX_NOTE_LENGTH, TransactionLimits
 from streams.transactions import TransactionalOutbox
@@ -25,7 +25,7 @@ PATIENT = TransactionLimits(timeout_s=3_600.0)
 def brokers(monkeypatch: pytest.MonkeyPatch) -> Brokers:
     made = Brokers()
     monkeypatch.setattr(transactions, "TransactionalProducer", made.producer)
-    monkeypatch.setattr(transactions, "RETRY_S", 0.0)
+    monkeypatch.setattr(transaction_opening, "RETRY_S", 0.0)
     return made
 
 
