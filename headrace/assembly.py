@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import NamedTuple, TypeAlias
 
+from headrace import sayings
 from headrace.circuits import Circuits
 from headrace.drift import Guard, watch_of
 from headrace.external_loop import Outside
@@ -60,14 +61,14 @@ def truth_of(core: Core, referee: Referee | None, circuits: Circuits | None) -> 
     )
     if all(one is None for one in observers) and core.waiting is None:
         return None
-    reader, label_reader = core.reader, core.pipeline.label_reader()
+    reader, label_reader = core.reader, sayings.label_reader(core.pipeline)
     late = None if label_reader is None or core.waiting is None else (core.waiting, label_reader)
     return Truth(late, observers, core.team, None if reader is None else reader.clock, core.place)
 
 
 def outside_of(core: Core, truth: Truth | None) -> Outside | None:
     """Return what events wait in for answers from outside the process."""
-    ways = core.pipeline.answer_readers()
+    ways = sayings.answer_readers(core.pipeline)
     if not ways or core.reader is None:
         return None
     place = core.place, core.pipeline.log.partitions
@@ -95,7 +96,7 @@ def _sentinel(core: Core) -> Sentinel | None:
 
 
 def _feedback_loop(core: Core) -> FeedbackLoop | None:
-    pipeline, reading = core.pipeline, core.pipeline.remark_reader()
+    pipeline, reading = core.pipeline, sayings.remark_reader(core.pipeline)
     if pipeline.feedback is None or pipeline.feedback_waits is None or reading is None:
         return None
     waiting = Waiting(pipeline.feedback_waits)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import typing
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import Any
@@ -14,7 +13,6 @@ from headrace.alerts.rules import Alert
 from headrace.challengers import checked_rivalry
 from headrace.drift import Drifts
 from headrace.errors import DeclarationError
-from headrace.external.reading import AnswerReader, Way
 from headrace.features.checks import check_features, feature_types
 from headrace.features.lookup import Lookup
 from headrace.features.lookup_checks import check_lookups
@@ -23,7 +21,6 @@ from headrace.feedback.declaration import Feedback
 from headrace.feedback.fit import check_bandit, check_lessons
 from headrace.intake.source import LogSource, check_sources, lookup_sources
 from headrace.labels.declaration import Labels
-from headrace.labels.reading import LabelReader
 from headrace.lineup import Challengers, Models, lineup
 from headrace.merged_log import event_in
 from headrace.models import checks
@@ -46,10 +43,8 @@ from headrace.topic import (
     checked_name,
     checked_sources,
     label_types,
-    types_in,
 )
 from schemas import EventDecoder, Limits
-from schemas.remarks import RemarkDecoder
 from schemas.results import Label
 
 __all__ = ["ModelFactory", "Pipeline", "Scope", "Topic"]
@@ -245,37 +240,6 @@ class Pipeline:
         """Return what `EventDecoder.parse` does, for values of the log; what is no event is a `Refusal`."""
         parse = self.decoder().parse
         return (lambda value: parse(event_in(value))) if self.log_sources else parse
-
-    def label_reader(self) -> LabelReader | None:
-        """Return what reads label records, if labels come later."""
-        if self.labels is None:
-            return None
-        return LabelReader(self.labels, self._id_types, self._per_s)
-
-    def remark_reader(self) -> tuple[RemarkDecoder, set[type]] | None:
-        """Return what reads feedback records, and the types of the ids in them, if there is feedback."""
-        if self.feedback is None:
-            return None
-        kinds = set() if self.target is None else label_types(self.source, self.target)
-        return self.feedback.decoder(self.limits, labels=kinds, per_s=self._per_s), self._id_types
-
-    def answer_readers(self) -> dict[str, Way]:
-        """Return the external steps by topic of their answers, each with what reads these."""
-        kinds = set() if self.target is None else label_types(self.source, self.target)
-        return {
-            step.topic: Way(name, step, AnswerReader(step, self._id_types, kinds))
-            for name, step in self.external.items()
-        }
-
-    @property
-    def _id_types(self) -> set[type]:
-        return types_in(typing.get_type_hints(self.source.event_type)["id"])
-
-    @property
-    def _per_s(self) -> float:
-        """How many units of the times in records a second has."""
-        time = self.source.event_time
-        return 1.0 if time is None else time.per_s
 
     def decoder(self) -> EventDecoder:
         """Return a decoder for the source's events."""
