@@ -12,8 +12,8 @@ from agents.ownership import keyring, sealer
 from agents.sealing import Sealer
 from agents.travel import backup, marks
 from agents.travel.crew import Tell
+from agents.travel.passage import Orders, Passage
 from agents.travel.past import Past
-from agents.travel.refold import Orders, Passage
 from agents.travel.replay import run
 from agents.travel.survey import Archive
 from headrace.errors import HeadraceError

@@ -10,7 +10,7 @@ import msgspec
 from agents.travel import marks, survey
 from agents.travel.crew import Tell
 from agents.travel.marks import Mark
-from agents.travel.refold import Orders, Passage, Passed
+from agents.travel.passage import Orders, Passage, Passed
 from agents.travel.replay import run
 from headrace.errors import HeadraceError
 from headrace.loading import load_pipeline

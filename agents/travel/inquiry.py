@@ -13,8 +13,8 @@ import msgspec
 from agents.travel import crew, find, log, scan, survey, watching
 from agents.travel.crew import Tell
 from agents.travel.find import Stretch, Traces
+from agents.travel.passage import Orders
 from agents.travel.past import Past
-from agents.travel.refold import Orders
 from agents.travel.scan import Range
 from agents.travel.watching import Sight, Visit
 from headrace.errors import HeadraceError

@@ -9,7 +9,8 @@ import msgspec
 
 from agents.travel import crew, log
 from agents.travel.crew import Tell
-from agents.travel.refold import Orders, Passage, Refold, opened, through
+from agents.travel.passage import Orders, Passage
+from agents.travel.refold import Refold, opened, through
 from agents.travel.results import Place, Result, Results, compared, place_of
 from headrace.fold import Counts, Fold, Record
 from streams import client

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
-from agents.travel.refold import Passage, Turn
+from agents.travel.passage import Passage, Turn
 from headrace.errors import LostRecordsError, SnapshotError
 from schemas.commands import OF_PARTITION
 from schemas.snapshots import SnapshotHeader

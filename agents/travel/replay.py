@@ -14,7 +14,8 @@ from aiokafka import AIOKafkaConsumer, TopicPartition
 from agents.travel import crew, log, marks, survey
 from agents.travel.crew import Tell
 from agents.travel.marks import Mark, Span
-from agents.travel.refold import Orders, Passage, Passed, refold
+from agents.travel.passage import Orders, Passage, Passed
+from agents.travel.refold import refold
 from headrace.errors import HeadraceError, LostRecordsError, TopicError
 from headrace.loading import load_pipeline
 from headrace.pipeline import Pipeline

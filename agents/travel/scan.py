@@ -9,8 +9,8 @@ from typing import TypeAlias
 
 from agents.travel import crew, log
 from agents.travel.crew import Tell
+from agents.travel.passage import Orders
 from agents.travel.past import Past
-from agents.travel.refold import Orders
 from headrace.loading import load_pipeline
 from schemas import Refusal
 

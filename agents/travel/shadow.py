@@ -13,8 +13,8 @@ from aiokafka.admin import RecordsToDelete
 from agents.travel import compare, replay, survey, turnover
 from agents.travel.compare import Runs
 from agents.travel.crew import Tell
+from agents.travel.passage import Orders, Passage, Passed
 from agents.travel.past import Origin, Past, Snapshot
-from agents.travel.refold import Orders, Passage, Passed
 from headrace.errors import LostRecordsError
 from headrace.loading import load_pipeline
 from headrace.settings import Settings

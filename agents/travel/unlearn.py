@@ -15,8 +15,9 @@ from agents.ownership import keyring
 from agents.travel import backup, crew, scan, survey
 from agents.travel.crew import Tell
 from agents.travel.lineage import Ranges, before, merged, orders, unseen
+from agents.travel.passage import Orders, Passage, Turn
 from agents.travel.past import Origin, Past
-from agents.travel.refold import Orders, Passage, Turn, refold
+from agents.travel.refold import refold
 from headrace.errors import HeadraceError, LostRecordsError
 from headrace.loading import load_pipeline
 from headrace.settings import Settings

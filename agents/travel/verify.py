@@ -9,8 +9,8 @@ import msgspec
 
 from agents.travel import narrow, survey
 from agents.travel.crew import Tell
+from agents.travel.passage import Orders, Passage, Passed, Place
 from agents.travel.past import Origin, Past, Snapshot
-from agents.travel.refold import Orders, Passage, Passed, Place
 from agents.travel.replay import run
 from headrace.errors import HeadraceError, LostRecordsError
 from headrace.loading import load_pipeline

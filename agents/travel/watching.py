@@ -12,8 +12,9 @@ import msgspec
 
 from agents.sealing import Sealer
 from agents.travel.crew import Tell
+from agents.travel.passage import Orders, Passage
 from agents.travel.past import Origin, Past
-from agents.travel.refold import Orders, Passage, Refold, opened, through
+from agents.travel.refold import Refold, opened, through
 from headrace.errors import LostRecordsError
 from headrace.feedback_loop import FEEDBACK_STATUS
 from headrace.fold import Counts, Fold, Record

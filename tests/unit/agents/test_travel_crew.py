@@ -14,8 +14,8 @@ import pytest
 
 from agents.travel import crew
 from agents.travel.crew import Tell
+from agents.travel.passage import Passage
 from agents.travel.progress import line
-from agents.travel.refold import Passage
 from agents.travel.replay import share
 from headrace.errors import HeadraceError, TopicError
 

@@ -16,7 +16,7 @@ from agents.travel import find, watching
 from agents.travel.account import Account, LabelTold, Learned, accounts
 from agents.travel.account_lines import letter_lines, lines
 from agents.travel.inquiry import Asked, Found
-from agents.travel.refold import Orders, Passage
+from agents.travel.passage import Orders, Passage
 from agents.travel.watching import Sight, Taught, Visit, Watcher
 from headrace import Labels, Pipeline, Topic
 from headrace.fold import Fold
