@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from typing import Any
 
 from faust.types import TP
 
 from headrace import failpoints, mutants
-from headrace.errors import HeadraceError, TransactionLostError
+from headrace.errors import HeadraceError
 from schemas.decisions import Decision, Refused
 from streams.choosing import Held
 from streams.chunking import Chunk, ChunkSizer
@@ -40,9 +40,11 @@ class Partition:
         Writes its state down.
     on_replayed
         Told how many offsets were replayed, when the state has reached the frontier.
+    confirm
+        Makes sure that a partition is still ours, before anything is decided for it.
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - ports
         self,
         tp: TP,
         recovered: Recovered,
@@ -51,6 +53,7 @@ class Partition:
         store: SnapshotStore,
         *,
         on_replayed: Callable[[TP, int], None],
+        confirm: Callable[[Partition], Awaitable[bool]],
     ) -> None:
         self.tp = tp
         self.processor = recovered.held.processor
@@ -64,6 +67,7 @@ class Partition:
         self.replay_from = self.processor.next_offset
         self._turns = Turns(tp, recovered, snapshots, store)
         self._on_replayed = on_replayed
+        self._confirm = confirm
         self._handover = recovered.handover
         self._lock = asyncio.Lock()
         self._is_closed = False
@@ -196,7 +200,7 @@ class Partition:
             If it cannot be carried out as things stand; nothing is written then.
         """
         async with self._lock:
-            if self._is_closed or not await self._is_still_ours():
+            if self._is_closed or not await self._confirm(self):
                 return None
             placed = await self._turns.prepare(decision, make_blob)
             try:
@@ -207,18 +211,6 @@ class Partition:
             if placed.action == "resume":
                 self._waits_for_rewind = True  # what was fetched meanwhile was not folded
             return act
-
-    async def _is_still_ours(self) -> bool:
-        """Return whether the partition is surely still ours, as far as that can be known.
-
-        A worker that was replaced while it was asleep may have the newest epoch: what it decided would act
-        before results that the other one is about to commit.
-        """
-        try:
-            self.committed = await self.outbox.confirm(self.committed, self.note)
-        except TransactionLostError:  # the next chunk, or the next commit, brings it back
-            return False
-        return True
 
     async def refuse(self, journal: Journal, command_id: str, reason: str) -> None:
         """Write down that a command is not carried out."""

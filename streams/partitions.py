@@ -12,10 +12,11 @@ from collections.abc import Awaitable, Callable, Collection, Sequence
 import structlog
 from faust.types import TP
 
-from headrace import failpoints, mutants
+from headrace import failpoints
 from headrace.errors import TransactionLostError
 from streams.choosing import Held
 from streams.chunking import Chunk
+from streams.committing import Committer
 from streams.observer import Observer
 from streams.partition import Partition
 from streams.ports import Bounds, Committed, Group, Outbox, SnapshotStore
@@ -84,7 +85,7 @@ class Partitions:
         self._owned: dict[TP, Partition] = {}
         self._is_settling = False
         self._losses: dict[TP, tuple[int, int]] = {}  # frontier, and how often a transaction was lost there
-        self._committing = asyncio.Lock()
+        self._committer = Committer(group, transactional=transactional)
         self._assigning = asyncio.Lock()
 
     def __getitem__(self, tp: TP) -> Partition:
@@ -185,7 +186,15 @@ class Partitions:
             on_failed=self._observer.snapshot_failed,
         )
         self._observer.recovered(tp, recovered)
-        return Partition(tp, recovered, outbox, snapshots, self._store, on_replayed=self._observer.replayed)
+        return Partition(
+            tp,
+            recovered,
+            outbox,
+            snapshots,
+            self._store,
+            on_replayed=self._observer.replayed,
+            confirm=self._committer.confirm,
+        )
 
     async def _recover_again(self, lost: Partition, error: TransactionLostError) -> None:
         """Throw away what a transaction of unknown outcome left, and come back from what is committed.
@@ -243,12 +252,12 @@ class Partitions:
 
         *is_last*: the partitions are given away, so one whose transaction is lost does not come back.
         """
-        async with self._committing:
+        async with self._committer.turn:
             if self._transactional:
                 owned = [partition for partition in self._owned.values() if not partition.is_settled]
                 await asyncio.gather(*(self._commit_transaction(one, is_last=is_last) for one in owned))
             else:
-                await self._commit_to_group()
+                await self._committer.to_group(self._owned)
 
     async def _commit_transaction(self, partition: Partition, *, is_last: bool) -> None:
         try:
@@ -259,21 +268,6 @@ class Partitions:
                 partition.give_up()
             else:
                 await self._recover_again(partition, error)
-
-    async def _commit_to_group(self) -> None:
-        offsets: dict[TP, Committed] = {}
-        for tp, owned in self._owned.items():
-            offset = None if owned.is_settled else owned.outbox.acknowledged_offset()
-            if mutants.active("commit_before_ack"):
-                offset = max(owned.processor.next_offset, owned.emit_from)
-            if offset is not None and mutants.active("commit_one_ahead"):
-                offset += 1
-            if offset is not None and offset > owned.committed:
-                offsets[tp] = Committed(offset, owned.note)
-        if offsets and await self._group.commit(offsets):
-            for tp, (offset, _) in offsets.items():
-                if tp in self._owned and offset is not None:
-                    self._owned[tp].committed = offset
 
     async def snapshot(self) -> None:
         """Go on writing states down, a little; call it some ten times a second."""

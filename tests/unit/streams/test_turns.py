@@ -164,3 +164,20 @@ async def test_each_answer_says_how_many_decisions_there_were() -> None:
 
     found = owner.partitions[A].timeline.answered
     assert {name: reply.n_decided for name, reply in found.items()} == {"a": 1, "b": 1, "c": 2}
+
+
+async def test_a_worker_that_may_not_commit_any_more_decides_nothing() -> None:
+    owner = Owner()
+    await owner.own(A)
+    await owner.work(0, 4)
+    await owner.partitions.commit()
+    written = [*owner.journal.records[A.partition]]
+    owner.group.accepts = False  # it was replaced, and does not know yet
+
+    assert await decide(owner, "reset", "sum") is None
+    assert owner.journal.records[A.partition] == written
+
+    owner.group.accepts = True
+    act = await decide(owner, "reset", "sum")
+    assert act.decision.at == 5
+    assert owner.group.commits[-1] == {A: 5}
