@@ -10,8 +10,8 @@ from tests.simulation.loop import SimLoop
 from tests.simulation.run import run_schedule, say, silence
 
 MAX_SCHEDULES = 6_000
-"""A bug that hides for longer counts as not caught. That a zombie's decision counts takes 5,491: it has to be cut
-off between the commit that makes sure it may decide, and the decision."""
+"""A bug that hides for longer counts as not caught. That a zombie's decision counts takes 5,491: it has to be
+cut off between the commit that makes sure it may decide, and the decision."""
 
 NAMES = tuple(name for name, mutant in mutants.MUTANTS.items() if mutant.lane == "simulation")
 
