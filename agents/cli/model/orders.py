@@ -43,8 +43,8 @@ KINDS = (
     _Kind("disable", "Leave MODEL out: it is neither asked nor taught.",
           "The other models answer; refused for the last one. Results say that it was skipped."),
     _Kind("enable", "Let the disabled MODEL take part again.", "It goes on with what it knew."),
-    _Kind("weight", "Let the answer of MODEL count VALUE in the combination.",
-          "Refused where the combination takes no weights.", "MODEL VALUE"),
+    _Kind("weight", "Let the answer of MODEL count VALUE times what it has earned.",
+          "1 takes it back, 0 silences it. Refused where the combination learns no weights.", "MODEL VALUE"),
     _Kind("pause", "Fold no further record of TARGET until resume.",
           "Workers go on owning the partitions and read nothing of them: no results, nothing is learned, "
           "nothing is lost. The lag grows; keep an eye on retention.", ""),

@@ -75,24 +75,26 @@ def show(target: str, model: str, partitions: tuple[int, ...], bootstrap: str | 
         plain = [msgspec.to_builtins(each) for each in said]
         print_json({"partitions": [msgspec.to_builtins(stand) for stand in stands], "orders": plain})
         return
-    _print(stands)
+    _print(stands, kinds=True)
     if said:
         stdout.print()
         rows = [(e.partition, e.offset, e.kind, e.value, e.what[:8], e.fault) for e in said]
         print_table(["partition", "offset", "", "value", "id", ""], rows)
 
 
-def _print(stands: Sequence[Stand]) -> None:
+def _print(stands: Sequence[Stand], *, kinds: bool = False) -> None:
+    """Print *stands*; the *kinds* of the models make lines longer than a narrow terminal."""
     rows = [
-        (
-            stand.partition, model.name, model.kind, model.role, model.state,
+        [
+            stand.partition, model.name, *([model.kind] if kinds else []), model.role, model.state,
             None if model.weight is None else f"{model.weight:.3f}",
             stand.step, stand.offset, stand.version, _source(stand),
-        )
+        ]
         for stand in stands
         for model in stand.models
     ]  # fmt: skip
-    columns = ["partition", "model", "kind", "role", "state", "weight", "step", "offset", "version", ""]
+    kind = ["kind"] if kinds else []
+    columns = ["partition", "model", *kind, "role", "state", "weight", "step", "offset", "version", ""]
     print_table(columns, rows)
 
 
