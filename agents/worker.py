@@ -149,17 +149,7 @@ class Worker:
             await groups.require_ours(admin, self.pipeline.name)
 
     async def _work(self, port: int) -> None:
-        app = self._app = build_app(
-            AppSettings(
-                bootstrap=self.bootstrap,
-                group=self.pipeline.name,
-                worker_port=port,
-                session_timeout_s=self.settings.session_timeout_s,
-                fetch_bytes=self.settings.fetch_bytes,
-                compression=self.settings.compression,
-                instance_id=self.settings.instance_id,
-            )
-        )
+        app = self._app = build_app(AppSettings.of(self.settings, self.pipeline.name, port=port))
         heartbeats.watch(heartbeats.Membership(self.pipeline.name, clock, self._lease.renew, end_evicted))
         http = f"http://{self.settings.http_host}:{port}"
         async with owning(

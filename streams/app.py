@@ -10,6 +10,7 @@ import msgspec
 from faust.types import TP
 from faust.types.transports import TransportT
 
+from headrace.settings import Settings
 from streams.chunking import FIRST_RECORDS
 from streams.intake import IntakePartitions
 from streams.partitions import Partitions
@@ -28,6 +29,19 @@ class AppSettings(msgspec.Struct, frozen=True):
     compression: str = "snappy"
     instance_id: str | None = None
     worker_port: int = 6066
+
+    @classmethod
+    def of(cls, settings: Settings, group: str, *, port: int) -> AppSettings:
+        """Return what *settings* say for a worker of *group* that answers at *port*."""
+        return cls(
+            bootstrap=settings.bootstrap or "",
+            group=group,
+            worker_port=port,
+            session_timeout_s=settings.session_timeout_s,
+            fetch_bytes=settings.fetch_bytes,
+            compression=settings.compression,
+            instance_id=settings.instance_id,
+        )
 
 
 class HeadraceApp(faust.App):
