@@ -23,6 +23,10 @@ LONGEST_FIRST = ("chaos", "broker", "bench", "simulation")
 
 _HERE = Path(__file__).parent
 
+_SHARED = {path.stem for path in _HERE.iterdir()} - {Path(__file__).stem, "__init__"}
+
+pytest.register_assert_rewrite(*(f"tests.{name}" for name in _SHARED))  # a failure there shows the values too
+
 
 def pytest_configure() -> None:
     """Forget the developer's own settings: they must not change a result, and no test is about time."""

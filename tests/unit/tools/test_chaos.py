@@ -95,6 +95,23 @@ def test_a_kill_counts_only_if_the_worker_died_of_it() -> None:
     assert guards.kills(found) == 2
 
 
+@pytest.mark.parametrize(("detail", "said"), [("after_produce:1", 1), ("in_command:1", 0)])
+def test_a_kill_has_to_hit_an_open_transaction_but_where_one_was_just_committed(
+    detail: str, said: int
+) -> None:
+    made = disturbed(
+        [Fault(1.0, "failpoint", pid=12, detail=detail)],
+        [ended(12, -signal.SIGKILL, "failpoint")],
+        [Said(1.0, 1, 12, f"{detail[:-2]} reached", {})],
+    )
+    made.watch = SimpleNamespace(arrivals=[[2.0]])
+    made.setting = SimpleNamespace(delivery="exactly_once")
+
+    found = guards.misses(made, {"counts": {"letters": 1, "tombstones": 1}})
+
+    assert found == ["1 kills and no transaction was aborted"][:said]
+
+
 def test_a_rebalance_is_over_when_every_partition_was_given_out() -> None:
     said = [
         assigned(1, 10, 0, 1),
