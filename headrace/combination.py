@@ -24,16 +24,17 @@ class Combination:
     ----------
     declared
         The pipeline's.
+
+    Attributes
+    ----------
+    learns
+        Whether it does.
     """
 
     def __init__(self, declared: Declared) -> None:
         self._combine: Combine | None = None if hasattr(declared, "fresh") else declared
         self._combiner: Combiner | None = None
-
-    @property
-    def learns(self) -> bool:
-        """Whether it does."""
-        return self._combine is None
+        self.learns = self._combine is None
 
     def take(self, members: Members) -> Members:
         """Return the models among *members*; what was learned with them is used from now on."""

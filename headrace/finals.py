@@ -43,12 +43,21 @@ def or_fallback(final: Answer | None, fallback: Answer) -> Answer | None:
 
 def publishable(answer: Answer) -> Answer:
     """Return *answer* in Python's own types, which results can carry."""
-    answer.prediction = labels.plain(answer.prediction)
-    if answer.score is not None:
-        answer.score = float(answer.score)
-    if answer.probability is not None:
-        answer.probability = {label: float(p) for label, p in answer.probability.items()}
-    numbers = [answer.score, *(answer.probability or {}).values()]
-    if not all(isfinite(n) for n in numbers if n is not None):
-        raise ValueError(f"not a finite number among {numbers}")
+    prediction, probability, score = answer.prediction, answer.probability, answer.score
+    if not (prediction is True or prediction is False):
+        answer.prediction = labels.plain(prediction)
+    if score is not None:
+        answer.score = _finite(score)
+    if probability is not None:
+        for p in probability.values():
+            if p.__class__ is not float or not isfinite(p):
+                answer.probability = {label: _finite(p) for label, p in probability.items()}
+                break
     return answer
+
+
+def _finite(number: float) -> float:
+    """Return *number* as Python's own float; it has to be finite."""
+    if not isfinite(number):
+        raise ValueError(f"not a finite number: {number}")
+    return float(number)

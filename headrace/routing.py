@@ -55,11 +55,17 @@ class Routing:
     ----------
     salt
         A number of the partition.
+
+    Attributes
+    ----------
+    decides
+        Whether there is one.
     """
 
     def __init__(self, salt: int) -> None:
         self._salt = salt
         self._model: RouteModel | None = None
+        self.decides = False
 
     def take(self, members: Members) -> Members:
         """Return all but the router of *members*, which decides from now on."""
@@ -67,6 +73,7 @@ class Routing:
             return members
         *others, (_, verbs) = members
         self._model = verbs.model  # type: ignore[assignment] # a router
+        self.decides = True
         return others
 
     def idle(self, out: Collection[str]) -> frozenset[str]:

@@ -50,8 +50,6 @@ class Stepwise:
     models
         Names and verbs of the models of the next event, in the order of the plan; then those that learn
         beside one.
-    wards
-        Those who ask and teach models under watch, by name of the step.
     idle
         Names of those that do not work on it.
     asked
@@ -63,14 +61,29 @@ class Stepwise:
     ) -> None:
         self.asked: dict[str, dict[Any, Any]] = {}
         self._models: Members = []
+        self._asks: list[Callable[[dict[Any, Any], Any], Answer]] = []
+        self._learns: list[tuple[str, Callable[[dict[Any, Any], Any], None]]] = []
         self._by_name: dict[str, Verbs] = {}
         self._nodes = plan.nodes
         self._members = plan.members
         self.idle: Collection[str] = ()
         self._supervised = supervised
-        self.wards: Mapping[str, Ward] = {}
         self._orders = orders
         self._witness = witness
+        self.wards = {}
+
+    @property
+    def wards(self) -> Mapping[str, Ward]:
+        """Those who ask and teach models under watch, by name of the step."""
+        return self._wards
+
+    @wards.setter
+    def wards(self, wards: Mapping[str, Ward]) -> None:
+        self._wards = wards
+        self._lines = [
+            (node.name, None if node.holds is None else node, node.given, wards.get(node.name))
+            for node in self._nodes
+        ]
 
     @property
     def models(self) -> Members:
@@ -80,6 +93,8 @@ class Stepwise:
     @models.setter
     def models(self, members: Members) -> None:
         self._models = members
+        self._asks = [verbs.answer for _, verbs in members]
+        self._learns = [(name, verbs.learn) for name, verbs in members]
         if self.wards:
             self._by_name = dict(members)
 
@@ -92,37 +107,39 @@ class Stepwise:
         """
         answers = {} if done is None else done
         givens: Givens = []
-        disabled = self._orders.disabled
-        for node, (name, verbs) in zip(self._nodes, self.models, strict=False):
-            givens.append(None)
-            if name in disabled:
-                answers[name] = Answer(status=SKIPPED, why=DISABLED)
-                continue
-            if name in self.idle:
-                answers[name] = Answer(status=SKIPPED, why=NOT_CHOSEN)
-                continue
-            if node.holds is not None and (skipped := barred(node, x, answers, counts)) is not None:
+        out = self._orders.disabled or self.idle
+        for (name, conditional, gather, ward), answer in zip(self._lines, self._asks, strict=False):
+            given: dict[Any, Any] | None = None
+            if out and (why := self._why_out(name)) is not None:
+                answers[name] = Answer(status=SKIPPED, why=why)
+            elif conditional is not None and (skipped := barred(conditional, x, answers, counts)) is not None:
                 answers[name] = skipped
-                continue
-            given = x if node.given is None else node.given(x, answers)
-            if given is None:
+            elif (given := x if gather is None else gather(x, answers)) is None:
                 answers[name] = Answer(status=SKIPPED, why="none of its inputs is there")
-                continue
-            givens[-1] = given
-            if name in self.wards:
-                event = Given(given, y, self._by_name, answers)
-                answers[name] = self.wards[name].ask(event, _telling(counts))
-                continue
-            try:
-                answers[name] = answer = verbs.answer(given, y)
-                answer.status = OK
-            except Exception as error:  # noqa: BLE001 - a model's fault is neither the record's nor ours
-                answers[name] = Answer(status=FAILED, error=reported(name, "predict", error, counts))
+            elif ward is not None:
+                answers[name] = ward.ask(Given(given, y, self._by_name, answers), _telling(counts))
+            else:
+                try:
+                    answers[name] = said = answer(given, y)
+                    said.status = OK
+                except Exception as error:  # noqa: BLE001 - a model's fault is neither the record's nor ours
+                    answers[name] = Answer(status=FAILED, error=reported(name, "predict", error, counts))
+            givens.append(given)
         return answers, givens
+
+    def _why_out(self, name: str) -> str | None:
+        """Return why a step is left out on this event, if it is."""
+        if name in self._orders.disabled:
+            return DISABLED
+        return NOT_CHOSEN if name in self.idle else None
 
     def said(self, answers: dict[str, Answer]) -> dict[str, Answer]:
         """Return the answers that are combined."""
-        return {name: found for name in self._members if (found := answers[name]).status in _SAID}
+        said = {}
+        for name in self._members:
+            if (found := answers[name]).status in _SAID:
+                said[name] = found
+        return said
 
     def givens(self, x: dict[Any, Any], answers: dict[str, Answer]) -> Givens:
         """Return what the model of each step was given when *answers* were."""
@@ -132,16 +149,16 @@ class Stepwise:
 
     def teach(self, givens: Givens, y: Any, answers: dict[str, Answer], counts: Counts) -> None:
         """Let each step that worked learn that *y* is right; without a label, those that need none."""
-        supervised, untaught = self._supervised, self._orders.untaught
-        for (name, verbs), given in zip(self.models, givens, strict=False):
-            if given is None or name in untaught or (y is None and name in supervised):
+        supervised, untaught, wards = self._supervised, self._orders.untaught, self._wards
+        for (name, learn), given in zip(self._learns, givens, strict=False):
+            if given is None or (y is None and name in supervised) or (untaught and name in untaught):
                 continue
-            if name in self.wards:
+            if wards and name in wards:
                 fault = self._taught(name, Given(given, y, self._by_name, answers), 1.0, counts)
                 answers[name].error = answers[name].error or fault
                 continue
             try:
-                verbs.learn(given, y)
+                learn(given, y)
             except Exception as error:  # noqa: BLE001 - as above
                 answers[name].error = reported(name, "learn", error, counts)
 

@@ -251,9 +251,9 @@ class Team:
         done: dict[str, Answer] | None = None,
     ) -> tuple[Answer | None, dict[str, Answer]]:
         """Ask step by step, then let those learn that have something to; ``None`` if steps were `asked`."""
-        stepwise = self._stepwise
-        if done is None:
-            stepwise.idle = self.routing.idle(self.orders.disabled)
+        stepwise, routing = self._stepwise, self.routing
+        if done is None and routing.decides:
+            stepwise.idle = routing.idle(self.orders.disabled)
         answers, givens = stepwise.ask(x, y, counts, done)
         if stepwise.asked:
             return None, answers
@@ -261,7 +261,8 @@ class Team:
         if self._referee is not None:
             final = self._referee.answer(final, answers, who)
         stepwise.teach(givens, y, answers, counts)
-        self.routing.learn(answers, y)
+        if routing.decides:
+            routing.learn(answers, y)
         if y is not None or not self._is_supervised:
             self.step += 1
             counts.learned += 1

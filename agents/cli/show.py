@@ -32,7 +32,8 @@ def command(target: str, as_json: bool) -> None:
         print_json(resolved)
         return
     stdout.print(f"[bold]{pipeline.label}[/]   {pipeline.task}   target {pipeline.target or '-'}")
-    stdout.print(f"combine {resolved['combine']}   consumer group {pipeline.name}")
+    combines = f"combine {resolved['combine']}   " if len(pipeline.steps.members) > 1 else ""
+    stdout.print(f"{combines}consumer group {pipeline.name}")
     stdout.print(f"{_scope(pipeline)}\n")
     print_table(["topic", "partitions", "key", "holds", "retention"], _topic_rows(resolved["topics"]))
     stdout.print()

@@ -67,6 +67,21 @@ class Last(First):
         return written("Last", quorum=self.quorum)
 
 
+class Only:
+    """The answer of the one member, where there is one and nothing else was declared."""
+
+    reads: ClassVar[frozenset[Says]] = frozenset({"label", "number", "score"})
+
+    def __call__(self, answers: Mapping[str, Answer]) -> Answer:
+        """Return what it says, if it does."""
+        for answer in answers.values():
+            return Answer(answer.prediction, answer.probability, answer.score)
+        return Answer()
+
+    def __repr__(self) -> str:
+        return written("Only")
+
+
 class Vote:
     """Vote of classifiers, or of anomaly detectors with a threshold; ties go to the label seen first.
 
@@ -100,7 +115,8 @@ class Vote:
     def __call__(self, answers: Mapping[str, Answer]) -> Answer:
         """Return the winning label with each label's share; one that no model put first can win."""
         voters = {name: a for name, a in answers.items() if a.prediction is not None}
-        return short_of(self.quorum, voters) or vote(voters, self.weights, self.mode)
+        short = None if self.quorum is None else short_of(self.quorum, voters)
+        return short or vote(voters, self.weights, self.mode)
 
     def __repr__(self) -> str:
         return written("Vote", self.mode, weights=self.weights, quorum=self.quorum)
@@ -221,9 +237,10 @@ def vote(
         for label, share in (soft or {text_of(voter.prediction): 1.0}).items():
             shares[label] = shares.get(label, 0.0) + share * weight / total
     winner = max(shares, key=shares.__getitem__)
-    labels = [voter.prediction for voter in voters.values()]
-    chosen = next((label for label in labels if text_of(label) == winner), None)
-    return Answer(label_of(winner, labels) if chosen is None else chosen, shares)
+    for voter in voters.values():
+        if text_of(voter.prediction) == winner:
+            return Answer(voter.prediction, shares)
+    return Answer(label_of(winner, [voter.prediction for voter in voters.values()]), shares)
 
 
 def mean_of(values: Sequence[float], weights: Sequence[float] | None = None) -> float:

@@ -38,10 +38,14 @@ def plain(label: object) -> Label | None:
 
 def text_of(label: object) -> str:
     """Return the JSON text of *label*, a str without quotes: the name of its probability."""
+    if label is True:
+        return "true"
+    if label is False:
+        return "false"
     if label.__class__ is str and label.isascii():
         return label
     given = plain(label)
-    if given is None or isinstance(given, bool):
+    if given is None or isinstance(given, bool):  # numpy's own bool is neither of the above
         return str(given).lower() if given is not None else "null"
     return str(given)
 

@@ -98,52 +98,39 @@ def _node(name: str, step: Step) -> Node:
     return Node(name, given, step.when, getattr(step.when, "__name__", "its condition"))
 
 
-def _gathering(
+def _gathering(  # noqa: C901 - the hot path: calls would cost more than they clear up
     features: Sequence[str], inputs: Sequence[Input]
 ) -> Callable[[Features, Answers], Features | None]:
     """Return what gathers the features of a model; upstream answers come after those of the event."""
     takes_all = FEATURES in features
-    readers = [_reading(each) for each in inputs]
+    picked = () if takes_all else features
+    readers = [(each, each.step, None if each.says != "probability" else dict[str, str]()) for each in inputs]
 
-    def given(x: Features, answers: Answers) -> Features | None:
-        made = dict(x) if takes_all else {name: x[name] for name in features if name in x}
-        for step, read in readers:
-            answer = answers.get(step)
-            if answer is not None:
-                read(answer, made)
+    def given(x: Features, answers: Answers) -> Features | None:  # noqa: C901 - as above
+        made = dict(x) if takes_all else {}
+        for name in picked:
+            if name in x:
+                made[name] = x[name]
+        for wanted, step, names in readers:
+            if step not in answers:
+                continue
+            if names is None:
+                if (value := getattr(answers[step], wanted.says)) is not None:
+                    made[str(wanted)] = value
+            elif (probability := answers[step].probability) is not None:
+                for label, p in probability.items():
+                    try:
+                        made[names[label]] = p
+                    except KeyError:
+                        made[_named(wanted, label, names)] = p
         return made or None
 
     return given
 
 
-def _reading(wanted: Input) -> tuple[str, Callable[[Answer, Features], None]]:
-    """Return the step that *wanted* is about, and what puts its answer among features."""
-    name, names = str(wanted), _Names(wanted)
-
-    def prediction(answer: Answer, made: Features) -> None:
-        if answer.prediction is not None:
-            made[name] = answer.prediction
-
-    def score(answer: Answer, made: Features) -> None:
-        if answer.score is not None:
-            made[name] = answer.score
-
-    def probability(answer: Answer, made: Features) -> None:
-        if answer.probability is not None:
-            for label, p in answer.probability.items():
-                made[names[label]] = p
-
-    return wanted.step, {"prediction": prediction, "score": score, "probability": probability}[wanted.says]
-
-
-class _Names(dict[str, str]):
-    """Names of features by label, kept: to format one costs more than all else that is done with it."""
-
-    def __init__(self, wanted: Input) -> None:
-        self._wanted = wanted
-
-    def __missing__(self, label: str) -> str:
-        made = f"{self._wanted}.{label}"
-        if len(self) < _MOST_LABELS:
-            self[label] = made
-        return made
+def _named(wanted: Input, label: str, names: dict[str, str]) -> str:
+    """Return the feature's name, and keep it: to format one costs more than all else that is done with it."""
+    name = f"{wanted}.{label}"
+    if len(names) < _MOST_LABELS:
+        names[label] = name
+    return name

@@ -9,7 +9,7 @@ from river import base
 
 from headrace.errors import DeclarationError
 from headrace.models.checks import check_reproducible
-from headrace.models.combine import Combine, First, Mean, Says, Vote
+from headrace.models.combine import Combine, First, Mean, Only, Says, Vote
 from headrace.models.combining.combiner import Learning
 from headrace.models.verbs import Task, gives_verdict
 
@@ -34,7 +34,7 @@ def checked_combine(
         If it is no such thing, or does not fit the members.
     """
     if combine is None:
-        return default_combine(task)
+        return default_combine(task, len(models))
     is_learning = hasattr(combine, "fresh")
     if isinstance(combine, type) or not (callable(combine) or is_learning):
         shown = combine.__name__ if isinstance(combine, type) else repr(combine)
@@ -49,7 +49,7 @@ def checked_combine(
             "combine",
             f"{combine!r} can never answer",
             why=f"the models are for {task}, and it combines each {' or '.join(sorted(combine.reads))}",
-            fix=f"combine=headrace.{default_combine(task)!r}",
+            fix=f"combine=headrace.{default_combine(task, len(models))!r}",
         )
     _check_members(combine, models)
     _check_feature(combine, features)
@@ -59,11 +59,13 @@ def checked_combine(
     return made
 
 
-def default_combine(task: Task) -> Combine:
+def default_combine(task: Task, n_members: int) -> Combine:
     """Return how answers to *task* combine when the pipeline does not say."""
-    if task == "classification":
-        return Vote("soft")
-    return First() if task in ("clustering", "bandit") else Mean()
+    if task in ("clustering", "bandit"):
+        return First()
+    if n_members == 1:
+        return Only()
+    return Vote("soft") if task == "classification" else Mean()
 
 
 def _check_members(combine: Any, names: Collection[str]) -> None:

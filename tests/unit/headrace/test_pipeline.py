@@ -16,6 +16,7 @@ from river import (
 )
 
 from headrace import First, Limits, Mean, Vote
+from headrace.models.combine import Only
 from tests.declaring import declare, fault_of
 
 
@@ -109,10 +110,12 @@ def test_limits_are_limits() -> None:
 def test_task_and_combine_follow_from_the_models(
     factory: Callable[[], base.Estimator], target: str | None, task: str, combine: type
 ) -> None:
-    pipeline = declare(models=factory, target=target)
+    alone = declare(models=factory, target=target)
+    pipeline = declare(models={"one": factory, "two": factory}, target=target)
 
-    assert pipeline.task == task
+    assert pipeline.task == alone.task == task
     assert isinstance(pipeline.combine, combine)
+    assert isinstance(alone.combine, First if combine is First else Only)
 
 
 @pytest.mark.parametrize(

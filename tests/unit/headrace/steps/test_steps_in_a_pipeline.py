@@ -99,6 +99,22 @@ def test_steps_stand_in_the_result_in_the_order_in_which_they_ran() -> None:
     assert "models" not in harness.predictions[0]
 
 
+class Cautious(linear_model.LogisticRegression):
+    """Says yes from one in ten on."""
+
+    def predict_one(self, x: Any) -> bool:
+        return bool(self.predict_proba_one(x)[True] >= 0.1)
+
+
+def test_where_one_step_has_the_last_word_its_own_decision_stands() -> None:
+    models = {"a": linear, "last": hr.Step(Cautious, inputs=["a.probability"])}
+    got = run(models, visits(100)).predictions
+
+    decided = [(result["prediction"], result["probability"]["true"] >= 0.5) for result in got]
+    assert all(result["prediction"] == (result["probability"]["true"] >= 0.1) for result in got)
+    assert (True, False) in decided
+
+
 STACK = {
     "meta": hr.Step(plain, inputs=["a.probability", "odd.score", "pages"]),
     "a": linear,
