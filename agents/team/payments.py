@@ -28,7 +28,7 @@ class Marks(NamedTuple):
 
 def marks(n: int) -> Marks:
     """Return where in *n* payments what happens."""
-    return Marks(int(n * 0.19), int(n * 0.32), int(n * 0.45), int(n * 0.58))
+    return Marks(int(n * 0.16), int(n * 0.30), int(n * 0.44), int(n * 0.58))
 
 
 def payments(n: int, seed: int = SEED) -> Iterator[Payment]:

@@ -39,11 +39,11 @@ class Teamwork(Outcome, frozen=True, kw_only=True):
     """The result of the team.
 
     Payments are numbered from 0: from number ``raises_at`` on one model raises, from ``nan_at`` on it gets
-    NaN, from ``slow_at`` on it is slow, from ``drift_at`` on the frauds are others. ``phases`` are the parts of the stream: before all that,
-    until the frauds change, until the challenger is promoted in the partition of a payment, and after.
-    ``circuits`` and ``contest`` are the events that the pipeline published. ``empty`` counts answers without
-    a prediction, as before anything is learned. ``exact`` says besides that no event was told twice with
-    other bytes; ``facts_twice`` counts those told twice with the same.
+    NaN, from ``slow_at`` on it is slow, from ``drift_at`` on the frauds are others. ``phases`` are the parts
+    of the stream: before all that, until the frauds change, until the challenger is promoted in the partition
+    of a payment, and after. ``circuits`` and ``contest`` are the events that the pipeline published.
+    ``empty`` counts answers without a prediction, as before anything is learned. ``exact`` says besides that
+    no event was told twice with other bytes; ``facts_twice`` counts those told twice with the same.
     """
 
     seed: int

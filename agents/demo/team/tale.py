@@ -65,8 +65,8 @@ def _sabotage(found: Teamwork) -> str:
         f"got was NaN, from payment {found.slow_at:,} on it took {SLOW_MS:g} ms and more, where "
         f"{DEADLINE_MS:g} ms are allowed, for {N_GLITCHES} payments each. Its circuit opened, and another "
         "stood in. What had spoiled its state was taken back: it was restored from a checkpoint of before. "
-        "That it was slow no record says: a worker's clock told, and the worker wrote it down as a decision, "
-        "so that a replay takes the same turn."
+        "That it was slow stands in no record: a worker measured it and wrote a decision, so that a replay "
+        "takes the same turn."
     )
 
 
