@@ -22,6 +22,9 @@ LOOK_INTERVAL_S = 1.0
 class ByClock:
     """Looks what was measured of the models of the partitions owned here.
 
+    A model too slow is taken out after the chunk in which it was, before the next is folded: this is measured
+    nowhere else. Costs are means, and wait for a second's events.
+
     Parameters
     ----------
     version
@@ -44,19 +47,30 @@ class ByClock:
         self._published_end = published_end
 
     async def watch(self) -> None:
-        """Look for ever."""
+        """Look for ever what steps cost."""
         while True:
             await asyncio.sleep(LOOK_INTERVAL_S)
             await self.look()
 
     async def look(self) -> None:
-        """Decide what follows from what was measured, from the next record of its partition on."""
-        for tp, owned in [*self._partitions.items()]:
-            for action, model, value in owned.processor.take_measured():
-                if owned.may_decide(await self._published_end(tp.partition)):
-                    await self._decide(tp, owned, (action, model, value))
+        """Decide what steps cost, from the next record of their partition on."""
+        for tp, owned in self._partitions.items():
+            for model, cost_us in owned.processor.take_costs():
+                await self._decide(tp, owned, ("cost", model, cost_us))
+
+    async def folded(self, tp: TP) -> None:
+        """Take the models out that were too slow in the chunk of *tp* that was folded just now.
+
+        Where that may not be decided yet, it is decided after a later chunk.
+        """
+        if tp in self._partitions:
+            owned = self._partitions[tp]
+            for model, n_late in owned.processor.late():
+                await self._decide(tp, owned, ("open", model, n_late))
 
     async def _decide(self, tp: TP, owned: Partition, measured: tuple[Turn, str, float]) -> None:
+        if not owned.may_decide(await self._published_end(tp.partition)):
+            return
         (action, model, value), offset = measured, owned.processor.next_offset
         made_id = f"{action}/{owned.epoch}/{offset}/{model}"
         where = {"action": action, "model": model, "partition": tp.partition}

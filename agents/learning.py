@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections import deque
-from collections.abc import Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
@@ -24,7 +24,7 @@ from schemas.cloudevents import (
     Headers,
     common_headers,
 )
-from schemas.decisions import Decision, Turn
+from schemas.decisions import Decision
 from schemas.snapshots import SnapshotHeader
 from streams.app import HeadraceApp
 from streams.partitions import Partitions
@@ -116,9 +116,13 @@ class Learner:
         """Carry out an order."""
         self.fold.order(decision.action, decision.model, decision.value)
 
-    def take_measured(self) -> list[tuple[Turn, str, float]]:
-        """Return the orders that follow from what the clock has told since the last call."""
-        return self.fold.take_measured()
+    def late(self) -> Sequence[tuple[str, float]]:
+        """Return the models that are too slow by the clock, and how many of their answers came late."""
+        return self.fold.late()
+
+    def take_costs(self) -> Sequence[tuple[str, float]]:
+        """Return the steps whose cost has changed by the clock, and their microseconds an event."""
+        return self.fold.take_costs()
 
     def process(self, records: Sequence[Any], outbox: Outbox | None) -> None:
         """Fold *records*; with no outbox, silently."""
@@ -159,11 +163,17 @@ class Learner:
         return self.fold.step_chunk(records, emit, dead, tell)
 
 
-def attach(app: HeadraceApp, pipeline: Pipeline, partitions: Partitions) -> None:
+def attach(
+    app: HeadraceApp,
+    pipeline: Pipeline,
+    partitions: Partitions,
+    folded: Callable[[TP], Awaitable[None]] | None = None,
+) -> None:
     """Make *app* fold the log of *pipeline* and publish its predictions and dead letters.
 
     Order: per partition, as in the log. Delivery: as `partitions` is set. State: one fold per partition, from
-    its newest snapshot where it moves. Failure: all but a bad record ends the worker.
+    its newest snapshot where it moves. Failure: all but a bad record ends the worker. *folded* is called
+    after each chunk; the next one waits for it.
     """
     app.partitions = partitions
     app.hot_topics |= {pipeline.log.name}
@@ -179,6 +189,8 @@ def attach(app: HeadraceApp, pipeline: Pipeline, partitions: Partitions) -> None
         async for event in stream.events():
             try:
                 await partitions.process(event.message.tp, event.value)
+                if folded is not None:
+                    await folded(event.message.tp)
             except Exception as error:  # noqa: BLE001 - an exception that escapes loses a chunk in silence
                 await app.crash(error)
                 return

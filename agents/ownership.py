@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import socket
-from collections.abc import AsyncIterator, Callable, Coroutine, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Sequence
 from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -77,10 +77,11 @@ def sealer(pipeline: Pipeline, settings: Settings, keys: Keyring) -> Sealer:
 
 
 class Ownership(NamedTuple):
-    """The partitions, and what has to go on beside them for as long as the worker lives."""
+    """The partitions, what has to go on beside them for as long as the worker lives, and after each chunk."""
 
     partitions: Partitions
     beside: Sequence[Coroutine[Any, Any, None]]
+    folded: Callable[[TP], Awaitable[None]] | None
 
 
 class _Kafka(NamedTuple):
@@ -135,11 +136,12 @@ async def owning(
             **kafka._asdict(),
         )
         beside = [commands.watch(), *([standby.follow()] if standby else [])]
+        folded = None
         if pipeline.is_timed:
-            beside.append(
-                ByClock(pipeline.version, partitions, kafka.journal, commands.published_end).watch()
-            )
-        yield Ownership(partitions, beside)
+            by_clock = ByClock(pipeline.version, partitions, kafka.journal, commands.published_end)
+            beside.append(by_clock.watch())
+            folded = by_clock.folded
+        yield Ownership(partitions, beside, folded)
 
 
 def _kafka(app: HeadraceApp, pipeline: Pipeline, consumer: AIOKafkaConsumer) -> _Kafka:

@@ -155,7 +155,7 @@ class Worker:
         async with owning(
             app, self.pipeline, self.settings, self.metrics, http=http, is_held=self._lease.is_held
         ) as ownership:
-            learning.attach(app, self.pipeline, ownership.partitions)
+            learning.attach(app, self.pipeline, ownership.partitions, ownership.folded)
             if self.pipeline.log_sources:
                 intake.attach(
                     app,

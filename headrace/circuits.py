@@ -76,11 +76,10 @@ class Circuits:
         for ward in self.wards.values():
             ward.clock = clock
 
-    def take_late(self) -> Iterator[tuple[str, float]]:
-        """Yield the models that are too slow by the clock, and how many answers came late."""
+    def late(self) -> Iterator[tuple[str, float]]:
+        """Yield the models that are too slow by the clock, and how many of their answers came late."""
         for name, ward in self.wards.items():
-            n_late = 0 if ward.lateness is None else ward.lateness.take()
-            if n_late and ward.circuit.allows:
+            if ward.lateness is not None and (n_late := ward.lateness.n_late):
                 yield name, float(n_late)
 
     def adopt(self, models: Mapping[str, base.Estimator]) -> None:

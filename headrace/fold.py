@@ -22,7 +22,6 @@ from headrace.record import Counts, Emit, Record, Tell
 from headrace.snapshots.allowed import Allowed
 from headrace.witness import Witness
 from schemas import Prediction, Refusal, Source, result_id
-from schemas.decisions import Turn
 
 STEP = "predict"
 """Name of a pipeline's only step, as result ids carry it."""
@@ -213,9 +212,13 @@ class Fold(Inside):
         """Measure by *clock* what is to be measured, or not; that is no part of the state."""
         self._memory.roster.time(clock)
 
-    def take_measured(self) -> list[tuple[Turn, str, float]]:
-        """Return the orders that follow from what was measured since the last call: each, model, value."""
-        return self._memory.roster.take_measured()
+    def late(self) -> Sequence[tuple[str, float]]:
+        """Return the models that are too slow, and how many answers came late: orders to ``open`` follow."""
+        return self._memory.roster.late()
+
+    def take_costs(self) -> Sequence[tuple[str, float]]:
+        """Return what steps were measured to cost, where that is news: orders named ``cost`` follow."""
+        return self._memory.roster.take_costs()
 
     def _events(
         self, merged: MergedLog, records: Iterable[Record], dead: Emit | None, counts: Counts

@@ -23,7 +23,6 @@ from headrace.snapshots import pickling
 from headrace.snapshots.allowed import Allowed
 from headrace.team import Team
 from headrace.witness import Witness
-from schemas.decisions import Turn
 from schemas.metrics import Contribution, RouteReport
 
 
@@ -152,14 +151,13 @@ class Roster:
         if self._stopwatch is not None:
             self._stopwatch.clock = clock
 
-    def take_measured(self) -> list[tuple[Turn, str, float]]:
-        """Return the orders that follow from what was measured since the last call: each, model, value."""
-        found: list[tuple[Turn, str, float]] = []
-        if self.circuits is not None:
-            found += [("open", *late) for late in self.circuits.take_late()]
-        if self._stopwatch is not None:
-            found += [("cost", *cost) for cost in self._stopwatch.take(self.team.routing.costs)]
-        return found
+    def late(self) -> Sequence[tuple[str, float]]:
+        """Return the models that are too slow, and how many of their answers came late."""
+        return () if self.circuits is None else [*self.circuits.late()]
+
+    def take_costs(self) -> Sequence[tuple[str, float]]:
+        """Return the steps that do not cost what is known, and what they have cost since the last call."""
+        return () if self._stopwatch is None else [*self._stopwatch.take(self.team.routing.costs)]
 
     def _install(self, name: str, model: base.Estimator) -> None:
         """Let a healed model take the place of the one that was poisoned."""

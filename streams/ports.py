@@ -7,7 +7,7 @@ from typing import Any, NamedTuple, Protocol
 
 from faust.types import TP
 
-from schemas.decisions import Decision, Turn
+from schemas.decisions import Decision
 from schemas.snapshots import SnapshotHeader
 
 
@@ -210,8 +210,15 @@ class Processor(Protocol):
         """
         ...
 
-    def take_measured(self) -> Sequence[tuple[Turn, str, float]]:
-        """Return the orders that follow from what the clock has told since the last call: model, value."""
+    def late(self) -> Sequence[tuple[str, float]]:
+        """Return the models that are too slow by the clock, and how many answers came late.
+
+        As it stands until they are taken out.
+        """
+        ...
+
+    def take_costs(self) -> Sequence[tuple[str, float]]:
+        """Return the steps whose cost has changed by the clock since the last call, and microseconds."""
         ...
 
     def carry_out(self, decision: Decision) -> None:

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from math import exp
 from typing import NamedTuple
 
-from agents.team.glitching import NAN, RAISES
+from agents.team.glitching import NAN, RAISES, SLOW
 from agents.team.pipeline import Payment
 
 SEED = 2013
@@ -18,16 +18,17 @@ N_GLITCHES = 40
 
 
 class Marks(NamedTuple):
-    """Numbers of the payments from which on a model raises, gets NaN, and the frauds are others."""
+    """Numbers of the payments from which on a model raises, gets NaN, is slow, and the frauds are others."""
 
     raises: int
     nan: int
+    slow: int
     drift: int
 
 
 def marks(n: int) -> Marks:
     """Return where in *n* payments what happens."""
-    return Marks(int(n * 0.25), int(n * 0.42), int(n * 0.58))
+    return Marks(int(n * 0.16), int(n * 0.30), int(n * 0.44), int(n * 0.58))
 
 
 def payments(n: int, seed: int = SEED) -> Iterator[Payment]:
@@ -60,6 +61,7 @@ def _payment(i: int, at: Marks, chance: random.Random) -> Payment:
 
 
 def _glitch(i: int, at: Marks) -> str | None:
-    if at.raises <= i < at.raises + N_GLITCHES:
-        return RAISES
-    return NAN if at.nan <= i < at.nan + N_GLITCHES else None
+    for first, glitch in ((at.raises, RAISES), (at.nan, NAN), (at.slow, SLOW)):
+        if first <= i < first + N_GLITCHES:
+            return glitch
+    return None

@@ -1,8 +1,9 @@
 """The team's pipeline: is this card payment a fraud? Three models answer, a fourth waits for its chance.
 
-The model called linear has a fault that events call up (`agents.team.glitching`): its circuit opens, another
-model stands in, and it comes back. When the frauds change their ways, the weights of the three move; the
-challenger begins afresh, and is promoted as soon as that is certain.
+The model called linear has faults that events call up (`agents.team.glitching`): its circuit opens, another
+model stands in, and it comes back. That it is slow only a worker's clock can tell, which says so in a
+decision. When the frauds change their ways, the weights of the three move; the challenger begins afresh, and
+is promoted as soon as that is certain.
 
 Run it by hand with ``headrace up agents.team.pipeline``; the setting ``snapshot_classes`` has to name the
 class that its snapshots hold beside river's, `SNAPSHOT_CLASSES`.
@@ -24,6 +25,9 @@ SABOTAGED = "linear"
 SPARE = f"{SABOTAGED}-backup"
 MEMBERS = (SABOTAGED, "bayes", "tree")
 CHALLENGER = "adaptive"
+
+DEADLINE_MS = 10.0
+"""Hundreds of times what its answer takes: a machine with much to do is not a slow model."""
 
 ALPHA = 0.05
 """How likely a challenger that is no better is promoted all the same."""
@@ -77,6 +81,7 @@ pipeline = hr.Pipeline(
             inputs=[*NUMBERS, FIELD],
             backup=[spare],
             breaker=hr.Breaker(errors=3, of=20, rest=100, worse_than_baseline=None),
+            deadline_ms=DEADLINE_MS,
         ),
         "bayes": hr.Step(naive_bayes.GaussianNB, inputs=[*NUMBERS]),
         "tree": hr.Step(tree.HoeffdingTreeClassifier, inputs=[*NUMBERS]),

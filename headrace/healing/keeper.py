@@ -57,8 +57,8 @@ class Keeper:
         if (blob := packed(Lesson(x, y, weight), self._making.allowed)) is not None:
             lessons.append(blob)
         n = len(lessons)
-        if n % self._check_every == 0 and not self._making.is_sound(model):
-            return f"a weight beyond {self._making.max_weight:g}"
+        if n % self._check_every == 0 and (poison := self._making.poison(model)) is not None:
+            return poison
         return self._checkpoint(model) if n >= self._every else None
 
     def heal(self) -> Healed:
@@ -128,8 +128,8 @@ class Keeper:
 
     def _checkpoint(self, model: base.Estimator) -> str | None:
         """Keep a copy of *model*, if it is healthy; else return what is wrong."""
-        if not self._making.is_sound(model):
-            return f"a weight beyond {self._making.max_weight:g}"
+        if (poison := self._making.poison(model)) is not None:
+            return poison
         try:
             body = pickling.pickled(model)
             copy = self._making.bind(self._making.read(body))  # asking may change a model

@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import pickle
 from collections.abc import Callable
+from math import inf
 from typing import Any, NamedTuple
 
 from river import base
@@ -35,8 +36,14 @@ class Making(NamedTuple):
 
     def is_sound(self, model: base.Estimator) -> bool:
         """Return whether no weight of *model* is beyond the bound."""
+        return self.poison(model) is None
+
+    def poison(self, model: base.Estimator) -> str | None:
+        """Return what is wrong with the weights of *model*, ``None`` if none is beyond the bound."""
         greatest = greatest_weight(model)
-        return greatest is None or greatest <= self.max_weight
+        if greatest is None or greatest <= self.max_weight:
+            return None
+        return "a weight that is not finite" if greatest == inf else f"a weight beyond {self.max_weight:g}"
 
 
 _PLAIN = frozenset({bool, int, float, str, type(None)})

@@ -222,6 +222,8 @@ class Ward:
             return
         if turned.after == "closed" and self.keeper is not None:
             self.keeper.thaw()
+        if turned.after == "open" and self.lateness is not None:
+            self.lateness.forget()
         if turned.after == "open" and turned.reason in POISONED:
             turned = turned._replace(happened=f"{turned.happened}{self._healed()}")
         self.said.append(turned)

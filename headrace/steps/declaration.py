@@ -60,7 +60,7 @@ class Step:
         *deadline_ms* are given, else never.
     deadline_ms
         Milliseconds that an answer may take. Workers measure; a model that is too slow too often is taken
-        out by a decision in the log of decisions.
+        out by a decision in the log of decisions, after the chunk in which it was.
     is_plain
         Whether it stands for a bare factory; a pipeline of such steps only has no graph to tell of.
 

@@ -22,15 +22,24 @@ class Lateness:
         self.deadline_s = deadline_s
         self._most = declared.errors
         self._late: deque[bool] = deque(maxlen=declared.of)
+        self._n = 0
 
     def took(self, elapsed_s: float) -> None:
         """Take in how long an answer took."""
-        self._late.append(elapsed_s > self.deadline_s)
+        is_late = elapsed_s > self.deadline_s
+        self._late.append(is_late)
+        if is_late:
+            self._n = max(self._n, sum(self._late))
 
-    def take(self) -> int:
-        """Return how many came late and begin anew, if they are too many; else 0."""
-        n = sum(self._late)
-        if n < self._most:
-            return 0
+    @property
+    def n_late(self) -> int:
+        """How many came late where most did, if they were too many since `forget`; else 0.
+
+        It does not sink when quick answers follow: whoever looks after many of them still learns of it.
+        """
+        return self._n if self._n >= self._most else 0
+
+    def forget(self) -> None:
+        """Begin anew."""
         self._late.clear()
-        return n
+        self._n = 0

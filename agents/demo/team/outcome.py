@@ -39,16 +39,17 @@ class Teamwork(Outcome, frozen=True, kw_only=True):
     """The result of the team.
 
     Payments are numbered from 0: from number ``raises_at`` on one model raises, from ``nan_at`` on it gets
-    NaN, from ``drift_at`` on the frauds are others. ``phases`` are the parts of the stream: before all that,
-    until the frauds change, until the challenger is promoted in the partition of a payment, and after.
-    ``circuits`` and ``contest`` are the events that the pipeline published. ``empty`` counts answers without
-    a prediction, as before anything is learned. ``exact`` says besides that no event was told twice with
-    other bytes; ``facts_twice`` counts those told twice with the same.
+    NaN, from ``slow_at`` on it is slow, from ``drift_at`` on the frauds are others. ``phases`` are the parts
+    of the stream: before all that, until the frauds change, until the challenger is promoted in the partition
+    of a payment, and after. ``circuits`` and ``contest`` are the events that the pipeline published.
+    ``empty`` counts answers without a prediction, as before anything is learned. ``exact`` says besides that
+    no event was told twice with other bytes; ``facts_twice`` counts those told twice with the same.
     """
 
     seed: int
     raises_at: int
     nan_at: int
+    slow_at: int
     drift_at: int
     fraud_share: float
     empty: int
@@ -74,6 +75,7 @@ def teamwork(played: Payments, ran: Ran, seed: int) -> Teamwork:
         seed=seed,
         raises_at=at.raises,
         nan_at=at.nan,
+        slow_at=at.slow,
         drift_at=at.drift,
         fraud_share=round(n_frauds / max(1, played.total), 4),
         empty=played.tally.n_empty,

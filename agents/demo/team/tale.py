@@ -12,8 +12,9 @@ from agents.demo.team.outcome import BEFORE, CHANGED, PROMOTED, Phase, Teamwork
 from agents.demo.team.outcome import SABOTAGED as DURING
 from agents.demo.team.tally import ANSWER
 from agents.demo.telling import Balance, answers, many, print_table, say, sharing, tell_books, tell_kills
+from agents.team.glitching import SLOW_MS
 from agents.team.payments import N_GLITCHES
-from agents.team.pipeline import CHALLENGER, MEMBERS, SABOTAGED
+from agents.team.pipeline import CHALLENGER, DEADLINE_MS, MEMBERS, SABOTAGED
 from schemas.alerts import AlertEvent
 from schemas.results import Source
 
@@ -61,8 +62,11 @@ def _team() -> str:
 def _sabotage(found: Teamwork) -> str:
     return (
         f"From payment {found.raises_at:,} on {SABOTAGED} raised, from payment {found.nan_at:,} on all it "
-        f"got was NaN, for {N_GLITCHES} payments each. Its circuit opened, another stood in, and it was "
-        "restored from a checkpoint of before."
+        f"got was NaN, from payment {found.slow_at:,} on it took {SLOW_MS:g} ms and more, where "
+        f"{DEADLINE_MS:g} ms are allowed, for {N_GLITCHES} payments each. Its circuit opened, and another "
+        "stood in. What had spoiled its state was taken back: it was restored from a checkpoint of before. "
+        "That it was slow stands in no record: a worker measured it and wrote a decision, so that a replay "
+        "takes the same turn."
     )
 
 

@@ -222,12 +222,12 @@ def test_measured_costs_come_in_as_orders_and_a_restored_fold_knows_them() -> No
     harness.fold.time(clock.seconds)
     fed(harness, 0, 1_600)
 
-    orders = harness.fold.take_measured()
-    assert {(action, cost) for action, _, cost in orders} == {("cost", 2_000.0)}
-    assert len(orders) == sum(n >= 500 for n in counts_of_work(harness, 1_600).values()) >= 1
-    assert harness.fold.take_measured() == []
-    for order in orders:
-        harness.fold.order(*order)
+    costs = harness.fold.take_costs()
+    assert {cost_us for _, cost_us in costs} == {2_000.0}
+    assert len(costs) == sum(n >= 500 for n in counts_of_work(harness, 1_600).values()) >= 1
+    assert harness.fold.take_costs() == []
+    for name, cost_us in costs:
+        harness.fold.order("cost", name, cost_us)
     other = Harness(declared)
     other.restore(harness.snapshot())
     assert other.digest() == harness.digest()
@@ -236,7 +236,7 @@ def test_measured_costs_come_in_as_orders_and_a_restored_fold_knows_them() -> No
     fed(harness, 1_600, 1_700)
     fed(other, 1_600, 1_700)
     assert other.predictions == harness.predictions[-100:]
-    dear = {model for _, model, _ in orders}
+    dear = {model for model, _ in costs}
     assert sum(counts_of_work(other, 100)[name] for name in dear) < 5  # a loss of 200 for each
 
 

@@ -88,7 +88,8 @@ class Sum:
         self.adopted: list[list[int]] = []
         self.captures: list[SumCapture] = []
         self.capture_cost_s = 0.0
-        self.late: list[tuple[str, float]] = []
+        self.measured_late: list[tuple[str, float]] = []
+        self.costs: list[tuple[str, float]] = []
         self._capture_steps = capture_steps
 
     def process(self, records: Sequence[Any], outbox: Any) -> None:
@@ -116,9 +117,12 @@ class Sum:
         self.adopted.append(json.loads(blobs[-1])["folded"])
         self.folded = [*json.loads(blobs[-1])["folded"]]
 
-    def take_measured(self) -> list[tuple[Any, str, float]]:
-        late, self.late = self.late, []
-        return [("open", *one) for one in late]
+    def late(self) -> list[tuple[str, float]]:
+        return self.measured_late
+
+    def take_costs(self) -> list[tuple[str, float]]:
+        costs, self.costs = self.costs, []
+        return costs
 
     def require_possible(self, decision: Decision) -> None:
         if decision.model != "sum":
@@ -128,6 +132,7 @@ class Sum:
         """Forget everything, whatever it says."""
         self.require_possible(decision)
         self.folded = []
+        self.measured_late = []
 
 
 class MemoryGroup:

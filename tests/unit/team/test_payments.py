@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import math
+import time
 
 import pytest
 
-from agents.team.glitching import FIELD, NAN, RAISES, Glitching
+from agents.team.glitching import FIELD, NAN, RAISES, SLOW, SLOW_MS, Glitching
 from agents.team.payments import N_GLITCHES, marks, payments
 from agents.team.pipeline import SNAPSHOT_CLASSES, pipeline
 from headrace.testing import Harness
@@ -31,6 +32,7 @@ def test_glitches_are_where_the_marks_say() -> None:
     assert glitches == {
         **dict.fromkeys(range(at.raises, at.raises + N_GLITCHES), RAISES),
         **dict.fromkeys(range(at.nan, at.nan + N_GLITCHES), NAN),
+        **dict.fromkeys(range(at.slow, at.slow + N_GLITCHES), SLOW),
     }
 
 
@@ -53,11 +55,31 @@ def test_the_fault_is_called_up_by_the_event_alone() -> None:
         model.transform_one(x | {FIELD: RAISES})
 
 
-def test_only_the_sabotaged_model_fails_and_another_stands_in() -> None:
+def test_one_that_is_slow_says_the_same_later(monkeypatch: pytest.MonkeyPatch) -> None:
+    slept: list[float] = []
+    monkeypatch.setattr(time, "sleep", slept.append)
+    x = {"amount": 12.0, "hour": 3.0}
+    assert Glitching().transform_one(x | {FIELD: SLOW}) == x
+    assert slept == [SLOW_MS / 1e3]
+
+
+def sent(*glitches: str | None) -> Harness:
+    """Return a fold of payments with these faults, measured by the clock."""
     harness = Harness(pipeline, snapshot_classes=[SNAPSHOT_CLASSES])
+    harness.fold.time(time.perf_counter)
     event = {"card": "c", "amount": 9.0, "hour": 3.0, "distance_km": 1.0, "pause_min": 5.0, "is_fraud": False}
-    for number, glitch in enumerate((None, None, RAISES)):
+    for number, glitch in enumerate(glitches):
         harness.send({"id": f"p{number}", **event} | ({} if glitch is None else {"glitch": glitch}))
+    return harness
+
+
+def test_a_few_slow_answers_are_enough_to_be_found_too_slow() -> None:
+    [(name, n_late)] = sent(SLOW, SLOW, SLOW).fold.late()
+    assert (name, n_late) == ("linear", 3.0)
+
+
+def test_only_the_sabotaged_model_fails_and_another_stands_in() -> None:
+    harness = sent(None, None, RAISES)
     steps = harness.predictions[-1]["steps"]
     assert steps["linear"]["status"] == "stand_in"
     assert steps["linear"]["by"] == "linear-backup"

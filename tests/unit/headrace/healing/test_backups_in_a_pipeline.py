@@ -274,33 +274,6 @@ def test_models_that_are_rolled_back_are_healed_from_their_new_past() -> None:
     assert digest(harness.fold.models["model"]) == rolled_back
 
 
-def test_a_model_too_slow_is_taken_out_by_order_and_comes_back() -> None:
-    step = hr.Step(Patient, backup=[False], deadline_ms=5, breaker=QUICK)
-    now_s = 0.0
-
-    def clock() -> float:
-        nonlocal now_s
-        now_s += 0.006
-        return now_s
-
-    harness = run(declare(step), cases(3))
-    assert harness.fold.circuits is not None
-    assert [*harness.fold.circuits.take_late()] == []
-    harness.fold.circuits.time(clock)
-    for event in cases(5)[3:]:
-        harness.send(event)
-    [(name, n_late)] = harness.fold.circuits.take_late()
-    assert (name, n_late) == ("model", 2.0)
-    assert harness.alerts == []
-
-    harness.fold.order("open", name, n_late)
-    for event in cases(20)[5:]:
-        harness.send(event)
-
-    assert states(harness) == [("open", "firing"), ("half_open", "firing"), ("closed", "resolved")]
-    assert "2 of its last answers took longer than 5 ms" in harness.alerts[0]["happened"]
-
-
 @settings(max_examples=15, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(st.lists(st.sampled_from([NOTHING] * 6 + [RAISE, RUIN]), min_size=20, max_size=60), st.data())
 def test_whatever_events_do_there_is_an_answer_and_a_restore_goes_on(does: list[int], data: Any) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pickle
+from math import nan
 from typing import Any
 
 import pytest
@@ -82,6 +83,9 @@ def test_a_model_that_is_ill_gets_no_checkpoint_and_is_told() -> None:
     ]
     assert Ward(regression).teach([*events(9, numbers=True), ({"a": 1.0, "b": 0.0}, 1e300)]) == [
         "a weight beyond 1e+09"
+    ]
+    assert Ward(regression).teach([*events(9, numbers=True), ({"a": nan, "b": 0.0}, 1.0)]) == [
+        "a weight that is not finite"
     ]
 
 
