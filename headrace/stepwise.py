@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Mapping, Set
 from functools import partial
 from typing import Any, TypeAlias
 
@@ -28,6 +28,7 @@ NOT_CHOSEN = "not chosen for this event"
 """Why a step did not work, where a router decides."""
 
 _SAID = (OK, STAND_IN)
+_NOBODY: Set[str] = frozenset()
 DISABLED = "an operator has disabled it"
 
 
@@ -149,9 +150,13 @@ class Stepwise:
 
     def teach(self, givens: Givens, y: Any, answers: dict[str, Answer], counts: Counts) -> None:
         """Let each step that worked learn that *y* is right; without a label, those that need none."""
-        supervised, untaught, wards = self._supervised, self._orders.untaught, self._wards
+        wards, orders, out = self._wards, self._orders, _NOBODY
+        if orders.frozen or orders.disabled:
+            out = orders.untaught
+        if y is None:
+            out = out | {*self._supervised}
         for (name, learn), given in zip(self._learns, givens, strict=False):
-            if given is None or (y is None and name in supervised) or (untaught and name in untaught):
+            if given is None or (out and name in out):
                 continue
             if wards and name in wards:
                 fault = self._taught(name, Given(given, y, self._by_name, answers), 1.0, counts)
