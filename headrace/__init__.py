@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from headrace.errors import DeclarationError, HeadraceError
     from headrace.event_time import EventTime
     from headrace.features.lookup import Lookup
+    from headrace.features.total import Total
     from headrace.features.window import Window
     from headrace.feedback.asking import AskFor
     from headrace.feedback.bandit import Bandit
@@ -69,6 +70,7 @@ __all__ = [
     "Step",
     "Thompson",
     "Topic",
+    "Total",
     "TrimmedMean",
     "Vote",
     "Weighted",
@@ -92,6 +94,7 @@ _HOME = {
     "External": "headrace.steps.external",
     "EventTime": "headrace.event_time",
     "Lookup": "headrace.features.lookup",
+    "Total": "headrace.features.total",
     "Window": "headrace.features.window",
     "Limits": "schemas.events",
     "Labels": "headrace.labels.declaration",
