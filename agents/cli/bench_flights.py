@@ -42,8 +42,9 @@ def command(
 ) -> None:
     """Compare a worker on real flights with a loop by hand that does the same in memory.
 
-    At departure both answer whether a flight will be late; its label comes when it lands, its weather and
-    its plane are looked up. The loop has all records in memory, the worker takes them from four topics.
+    At departure both answer whether a flight will be late; its label comes when it lands; its weather, its
+    plane and what flights to its region lost lately are looked up. The loop has all records in memory, the
+    worker takes them from five topics.
     With --kills a worker is killed at chance moments of one more run, and its state in the end compared with
     that of a fold of its log that nothing disturbed.
 

@@ -69,7 +69,7 @@ def command(
 
     Scene "flights": flights of 2013 from New York, with broken records among them. Each is answered as it
     leaves the gate: will it arrive late? Whether it did is told by its arrival, hours later in event time,
-    and only then learned; cancelled flights never arrive. The weather and the planes are tables.
+    and only then learned; cancelled flights never arrive. Weather, planes and regions are tables.
 
     Scene "team": is this payment by card a fraud? Three models answer together. One of them is sabotaged: it
     raises, then it gets NaN; another stands in, and it comes back. Then the frauds change, weights move,

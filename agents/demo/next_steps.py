@@ -20,7 +20,7 @@ from streams.topics import facts_topic, predictions_topic
 TARGET = "agents.flights.pipeline"
 OWN_FLIGHT = (
     '{"id":"mine/1","at":1358983500,"month":1,"day":23,"weekday":2,"hour":18.0,"distance":733,'
-    '"carrier":"UA","origin":"LGA","dest":"ORD","dep_delay":25}'
+    '"carrier":"UA","origin":"LGA","dest":"ORD","region":"north middle","dep_delay":25}'
 )
 OWN_ARRIVAL = '{"event_id":"mine/1","carrier":"UA","late":true,"at":1358992500}'
 

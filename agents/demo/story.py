@@ -40,7 +40,8 @@ def _task() -> str:
     return (
         "As each left the gate, a logistic regression and a decision tree said whether it would arrive more "
         "than 15 minutes late. They saw what is known at that moment: carrier, route, time, by how much it "
-        "left late, which tells most, and from tables the weather at the airport and the plane."
+        "left late, which tells most, and from tables the weather at the airport, the plane, and how much "
+        "time flights to the same region had lost lately."
     )
 
 

@@ -1,4 +1,4 @@
-"""The 336,776 flights from New York in 2013 as Kafka records: departures, arrivals, weather, planes.
+"""The 336,776 flights from New York in 2013 as Kafka records: departures, arrivals, and rows of tables.
 
 Everything is told when it happened, in the order of event time, which is UTC.
 """
@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from datetime import UTC, datetime
 from heapq import heappop, heappush, merge
-from itertools import takewhile
+from itertools import takewhile, tee
 from pathlib import Path
 from typing import NamedTuple
 
@@ -17,7 +17,8 @@ import msgspec
 from agents.flights import files
 from agents.flights.files import number
 from agents.flights.journeys import Journey, Journeys
-from agents.flights.pipeline import ARRIVALS, DEPARTURES, PLANES, WEATHER, Plane, Weather
+from agents.flights.lately import rows_of
+from agents.flights.pipeline import ARRIVALS, DEPARTURES, PLANES, REGIONS, WEATHER, Plane, Weather
 
 TOTAL = 336_776
 
@@ -39,34 +40,37 @@ class FlightRecord(NamedTuple):
 
 
 def records(
-    n: int = TOTAL, where: Path | None = None, *, weather_ahead_s: float = 0.0
+    n: int = TOTAL, where: Path | None = None, *, rows_ahead_s: float = 0.0
 ) -> Iterator[FlightRecord]:
     """Yield the records of the first *n* departures, in the order of event time.
 
-    Planes come first, weather each hour until the last departure, arrivals hours after their departures.
+    Planes come first, weather and regions each hour until the last departure, arrivals hours after their
+    departures.
     At the same moment rows come before the departures that join them, and these before arrivals.
 
     Parameters
     ----------
     where
         Folder of the files; by default that of the package.
-    weather_ahead_s
-        How much earlier than it holds each row of weather comes; it joins flights as of its time anyway.
+    rows_ahead_s
+        How much earlier than they hold rows of weather and of regions come; they join flights as of their
+        time anyway.
     """
     where = where or files.folder()
     flown = Journeys(n, where)
     weather = takewhile(lambda row: row.timestamp_ms <= flown.until_s * 1000, _weather(where))
+    left, landed = tee(flown)
 
     def told_ms(record: FlightRecord) -> float:
-        return record.timestamp_ms - (weather_ahead_s * 1_000 if record.topic == WEATHER else 0.0)
+        return record.timestamp_ms - (rows_ahead_s * 1_000 if record.topic in (WEATHER, REGIONS) else 0.0)
 
-    yield from merge(_planes(where), weather, _flown(flown), key=told_ms)
+    yield from merge(_planes(where), weather, _regions(landed), _flown(left), key=told_ms)
 
 
 def _flown(told: Iterable[Journey]) -> Iterator[FlightRecord]:
     """Yield departures and arrivals; an arrival waits until everything that left before it is told."""
     in_the_air: list[tuple[float, int, FlightRecord]] = []
-    for i, (flight, arrival) in enumerate(told):
+    for i, (flight, arrival, _) in enumerate(told):
         while in_the_air and in_the_air[0][0] < flight.at:
             yield heappop(in_the_air)[-1]
         key = flight.carrier.encode()
@@ -96,6 +100,11 @@ def _planes(where: Path) -> Iterator[FlightRecord]:
             model=row["model"],
         )
         yield _record(PLANES, plane.tailnum.encode(), plane, plane.at)
+
+
+def _regions(told: Iterable[Journey]) -> Iterator[FlightRecord]:
+    for row in rows_of(told):
+        yield _record(REGIONS, row.region.encode(), row, row.at)
 
 
 def _record(topic: str, key: bytes, told: msgspec.Struct, at: float) -> FlightRecord:

@@ -13,6 +13,7 @@ from agents.flights import files
 from agents.flights.files import ABSENT, number
 from agents.flights.local_time import Zones
 from agents.flights.pipeline import LATE_AFTER_MIN, Arrival, Flight
+from agents.flights.regions import Regions
 
 _MINUTE_S, _DAY_MIN = 60, 24 * 60
 _DELAY = 5
@@ -20,10 +21,14 @@ _DELAY = 5
 
 
 class Journey(NamedTuple):
-    """A flight as it left, and its arrival: ``None`` if it was cancelled or diverted."""
+    """A flight as it left, and its arrival: ``None`` if it was cancelled or diverted.
+
+    *lost* are the minutes by which its delay grew on the way.
+    """
 
     flight: Flight
     arrival: Arrival | None
+    lost: float = 0.0
 
 
 class Journeys:
@@ -43,13 +48,14 @@ class Journeys:
     """
 
     def __init__(self, n: int, where: Path) -> None:
-        self._zones = Zones(files.table(where, "airports"))
+        airports = files.table(where, "airports")
+        self._zones, self._regions = Zones(airports), Regions(airports)
         self._lines = sorted(files.flight_lines(where), key=_left_s)[:n]
         self.until_s = _left_s(self._lines[-1]) if self._lines else -inf
 
     def __iter__(self) -> Iterator[Journey]:
         for line in self._lines:
-            yield _journey(line, self._zones)
+            yield _journey(line, self._zones, self._regions)
 
 
 def _left_s(line: str) -> float:
@@ -64,7 +70,7 @@ def _seconds(hour: str) -> float:
     return datetime.fromisoformat(hour).timestamp()
 
 
-def _journey(line: str, zones: Zones) -> Journey:
+def _journey(line: str, zones: Zones, regions: Regions) -> Journey:
     cells = line.split(",")
     year, month, day, _, _, dep_delay, arr_time, _, arr_delay, carrier, number_, tailnum = cells[:12]
     origin, dest, air_time, distance, hour, minute, _ = cells[12:]
@@ -80,6 +86,7 @@ def _journey(line: str, zones: Zones) -> Journey:
         carrier=carrier,
         origin=origin,
         dest=dest,
+        region=regions.of(dest),
         tailnum=None if tailnum == ABSENT else tailnum,
         dep_delay=number(dep_delay),
     )
@@ -87,7 +94,8 @@ def _journey(line: str, zones: Zones) -> Journey:
         return Journey(flight, None)
     least_s = left_s + int(air_time) * _MINUTE_S
     landed_s = least_s + _wait_s(least_s + zones.offset_s(dest, least_s), arr_time)
-    return Journey(flight, Arrival(flight.id, int(arr_delay) > LATE_AFTER_MIN, landed_s))
+    arrival = Arrival(flight.id, int(arr_delay) > LATE_AFTER_MIN, landed_s)
+    return Journey(flight, arrival, float(arr_delay) - float(dep_delay))
 
 
 def _wait_s(local_s: float, clock: str) -> float:

@@ -1,8 +1,8 @@
 """The flights' pipeline: at departure, will this flight arrive more than 15 minutes late?
 
 What is known when a flight leaves the gate is in its event. Whether it came late is told hours later, by its
-arrival; one that was cancelled or diverted is never told. The weather at its origin and its plane come from
-tables. Each carrier has scores of its own.
+arrival; one that was cancelled or diverted is never told. The weather at its origin, its plane and how
+flights to its region fared lately come from tables. Each carrier has scores of its own.
 
 Run it by hand with ``headrace up agents.flights.pipeline``; copy it to start one of your own.
 """
@@ -23,6 +23,7 @@ DEPARTURES = "flights.departures"
 ARRIVALS = "flights.arrivals"
 WEATHER = "flights.weather"
 PLANES = "flights.planes"
+REGIONS = "flights.regions"
 
 
 class Flight(hr.Event, omit_defaults=True):
@@ -37,6 +38,7 @@ class Flight(hr.Event, omit_defaults=True):
     carrier: str
     origin: str
     dest: str
+    region: str | None = None  # of dest
     tailnum: str | None = None
     dep_delay: float | None = None
     late: bool | None = None
@@ -70,6 +72,14 @@ class Plane(msgspec.Struct, omit_defaults=True):
     model: str | None = None
 
 
+class Region(msgspec.Struct):
+    """How many minutes flights to a region lost on their way, as seen in the hours before *at*."""
+
+    region: str
+    at: float
+    lost: float
+
+
 class Arrival(msgspec.Struct):
     """The label of the flight *event_id*, told at the moment it arrived at the gate."""
 
@@ -83,6 +93,8 @@ WEATHER_FIELDS = ("temp", "humid", "wind_speed", "wind_gust", "precip", "pressur
 
 PLANE_FIELDS, PLANE_PREFIX = ("year", "seats"), "plane_"
 
+REGION_FIELDS, REGION_PREFIX = ("lost",), "region_"
+
 
 def linear() -> base.Estimator:
     """Return a logistic regression over scaled numbers, those of the tables among them, and one-hot names."""
@@ -93,10 +105,14 @@ def linear() -> base.Estimator:
 
 
 def hoeffding_tree() -> base.Estimator:
-    """Return a decision tree over the numbers of the flight itself; those of the tables lead it astray."""
+    """Return a decision tree over the numbers of the flight itself, its delay that to expect on arrival.
+
+    Weather and plane lead it astray; what flights to the region lose counts only in sum with the delay.
+    """
     joined = (*WEATHER_FIELDS, *(PLANE_PREFIX + name for name in PLANE_FIELDS))
-    own = compose.SelectType(int, float) | compose.Discard(*joined)
-    model: base.Estimator = own | tree.HoeffdingTreeClassifier()
+    lost = tuple(REGION_PREFIX + name for name in REGION_FIELDS)
+    own = compose.SelectType(int, float) | compose.Discard("dep_delay", *joined, *lost)
+    model: base.Estimator = own + hr.Total(("dep_delay", *lost)) | tree.HoeffdingTreeClassifier()
     return model
 
 
@@ -127,6 +143,12 @@ def build(name: str) -> hr.Pipeline:
             hr.Lookup(_table(topic_of(WEATHER, name), Weather), key="origin", fields=WEATHER_FIELDS),
             hr.Lookup(
                 _table(topic_of(PLANES, name), Plane), key="tailnum", fields=PLANE_FIELDS, prefix=PLANE_PREFIX
+            ),
+            hr.Lookup(
+                _table(topic_of(REGIONS, name), Region),
+                key="region",
+                fields=REGION_FIELDS,
+                prefix=REGION_PREFIX,
             ),
         ],
         models={"linear": linear, "tree": hoeffding_tree},

@@ -11,13 +11,13 @@ from agents.flights import data, files
 from agents.flights.journeys import Journeys
 from tools.adaptation.streams import Stream
 
-_NOT_FEATURES = {"id", "at", "carrier", "origin", "dest", "tailnum", "late"}
+_NOT_FEATURES = {"id", "at", "carrier", "origin", "dest", "region", "tailnum", "late"}
 
 
 def flights(every: int) -> Stream:
     """Return each *every*-th flight of the year that landed: its numbers, and whether it came late."""
     year = islice(Journeys(data.TOTAL, files.folder()), 0, None, every)
-    examples = [(_features(flight), arrival.late) for flight, arrival in year if arrival is not None]
+    examples = [(_features(flight), arrival.late) for flight, arrival, _ in year if arrival is not None]
     return Stream("flights", "unknown", examples, ())
 
 

@@ -9,7 +9,7 @@ from agents.bench.flights.loop import Loop, Tables
 from agents.bench.peers.common import Clock
 from agents.demo.score import roc_auc
 from agents.flights import data
-from agents.flights.pipeline import ARRIVALS, DEPARTURES, WEATHER, pipeline
+from agents.flights.pipeline import ARRIVALS, DEPARTURES, PLANES, REGIONS, WEATHER, pipeline
 from headrace.intake.murmur2 import partition_of
 
 Work = tuple[Callable[[bytes], object], bytes]
@@ -18,10 +18,14 @@ Work = tuple[Callable[[bytes], object], bytes]
 def work(n: int, loops: list[Loop], tables: Tables) -> Iterator[Work]:
     """Yield what is to be called with each record; flights go to the loop of their partition, as in Kafka."""
     steps = [{DEPARTURES: loop.departure, ARRIVALS: loop.arrival} for loop in loops]
-    rows: dict[str, Callable[[bytes], None]] = {WEATHER: tables.weather}
+    rows: dict[str, Callable[[bytes], None]] = {
+        WEATHER: tables.weather,
+        PLANES: tables.plane,
+        REGIONS: tables.region,
+    }
     for topic, key, value, _ in data.records(n):
         found = steps[partition_of(key, len(loops))].get(topic)
-        yield found or rows.get(topic, tables.plane), value
+        yield found or rows[topic], value
 
 
 def main() -> None:

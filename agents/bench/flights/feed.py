@@ -19,10 +19,10 @@ from agents.flights.pipeline import topic_of
 from headrace import logs
 from streams import client
 
-LEAD = 4_000
-"""Records of the log to come: two days of a year that has 780,000, so that no label comes after three."""
+LEAD = 5_000
+"""Records of the log to come: two days of a year that has 965,000, so that no label comes after three."""
 
-WEATHER_AHEAD_S = 3 * 86_400.0
+ROWS_AHEAD_S = 3 * 86_400.0
 """So the rows that flights join are in the log before them, however intake mixes these days."""
 
 POLL_S = 0.01
@@ -42,7 +42,7 @@ async def main() -> None:
         client.reader(asked.bootstrap) as reader,
     ):
         clock.start()
-        for topic, key, value, timestamp_ms in data.records(asked.flights, weather_ahead_s=WEATHER_AHEAD_S):
+        for topic, key, value, timestamp_ms in data.records(asked.flights, rows_ahead_s=ROWS_AHEAD_S):
             still_since = time.monotonic()
             while n_sent - n_done >= LEAD:
                 await asyncio.sleep(POLL_S)

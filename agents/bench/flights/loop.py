@@ -11,6 +11,8 @@ from river import base, metrics
 from agents.flights.pipeline import (
     PLANE_FIELDS,
     PLANE_PREFIX,
+    REGION_FIELDS,
+    REGION_PREFIX,
     WAIT_S,
     WEATHER_FIELDS,
     hoeffding_tree,
@@ -24,11 +26,12 @@ Answers = dict[str, float]
 
 
 class Tables:
-    """The newest row of each airport and plane: records come in the order of event time."""
+    """The newest row of each airport, plane and region: records come in the order of event time."""
 
     def __init__(self) -> None:
         self._weather: dict[str, dict[str, Any]] = {}
         self._planes: dict[str, dict[str, Any]] = {}
+        self._regions: dict[str, dict[str, Any]] = {}
 
     def weather(self, value: bytes) -> None:
         """Take in what an airport measured."""
@@ -42,11 +45,17 @@ class Tables:
             PLANE_PREFIX + name: row[name] for name in PLANE_FIELDS if name in row
         }
 
+    def region(self, value: bytes) -> None:
+        """Take in how flights to a region fared."""
+        row = orjson.loads(value)
+        self._regions[row["region"]] = {REGION_PREFIX + name: row[name] for name in REGION_FIELDS}
+
     def join(self, x: dict[str, Any]) -> None:
-        """Add to the flight *x* what is known of its origin and its plane."""
+        """Add to the flight *x* what is known of its origin, its plane and its region."""
         x.update(self._weather.get(x["origin"], ()))
         if plane := self._planes.get(x.get("tailnum", "")):
             x.update(plane)
+        x.update(self._regions.get(x.get("region", ""), ()))
 
 
 class Scores:

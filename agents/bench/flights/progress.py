@@ -9,10 +9,11 @@ from aiokafka.admin import AIOKafkaAdminClient
 from aiokafka.errors import GroupCoordinatorNotAvailableError
 
 from agents.flights import data
-from agents.flights.pipeline import ARRIVALS, DEPARTURES, PLANES, WEATHER, topic_of
+from agents.flights.pipeline import ARRIVALS, DEPARTURES, PLANES, REGIONS, WEATHER, topic_of
 from headrace.topic import Topic
 
-TOPICS = (DEPARTURES, ARRIVALS, WEATHER, PLANES)
+TABLES = (WEATHER, PLANES, REGIONS)
+TOPICS = (DEPARTURES, ARRIVALS, *TABLES)
 
 
 def n_sent(n_flights: int) -> Counter[str]:
@@ -22,7 +23,7 @@ def n_sent(n_flights: int) -> Counter[str]:
 
 def n_copies(topic: str, partitions: int) -> int:
     """Return how many records of the log one of *topic* becomes: a row goes to each of its *partitions*."""
-    return partitions if topic in (PLANES, WEATHER) else 1
+    return partitions if topic in TABLES else 1
 
 
 def n_logged(sent: Counter[str], partitions: int) -> int:

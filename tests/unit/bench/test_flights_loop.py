@@ -10,7 +10,7 @@ import pytest
 from agents.bench.flights.bare import work
 from agents.bench.flights.loop import Loop, Tables
 from agents.flights import data
-from agents.flights.pipeline import ARRIVALS, DEPARTURES, WAIT_S, pipeline
+from agents.flights.pipeline import ARRIVALS, DEPARTURES, PLANES, REGIONS, WAIT_S, WEATHER, pipeline
 from headrace.testing import Harness
 
 N = 1_500
@@ -28,6 +28,7 @@ def arrival(event_id: str, *, late: bool) -> bytes:
 def test_answers_and_models_are_those_of_the_pipeline() -> None:
     harness, tables = Harness(pipeline), Tables()
     loop = Loop(tables)
+    rows = {WEATHER: tables.weather, PLANES: tables.plane, REGIONS: tables.region}
     answers: list[dict[str, float]] = []
     for topic, key, value, timestamp_ms in data.records(N):
         if topic == DEPARTURES:
@@ -38,7 +39,7 @@ def test_answers_and_models_are_those_of_the_pipeline() -> None:
             loop.arrival(value)
         else:
             harness.row(topic, value, key=key, timestamp_ms=timestamp_ms)
-            (tables.weather if topic.endswith("weather") else tables.plane)(value)
+            rows[topic](value)
 
     assert len(answers) == len(harness.predictions) == N
     for mine, published in list(zip(answers, harness.predictions, strict=True))[N // 2 :]:
@@ -50,16 +51,20 @@ def test_answers_and_models_are_those_of_the_pipeline() -> None:
     assert loop.n_expired == sum(status["state"] == "expired" for status in harness.labels)
 
 
-def test_a_flight_gets_the_newest_row_of_its_airport_and_of_its_plane() -> None:
-    tables, x = Tables(), {"origin": "EWR", "tailnum": "N1"}
+def test_a_flight_gets_the_newest_row_of_its_airport_its_plane_and_its_region() -> None:
+    flight = {"origin": "EWR", "tailnum": "N1", "region": "north west"}
+    tables, x = Tables(), dict[str, object](flight)
     for temp in (30.0, 40.0):
         tables.weather(json.dumps({"origin": "EWR", "at": temp, "temp": temp}).encode())
     tables.weather(b'{"origin":"JFK","at":50.0,"temp":50.0}')
     tables.plane(b'{"tailnum":"N1","at":0.0,"year":1999.0,"model":"A320"}')
+    for lost in (3.0, 9.0):
+        tables.region(json.dumps({"region": "north west", "at": lost, "lost": lost}).encode())
+    tables.region(b'{"region":"south west","at":9.0,"lost":5.0}')
 
     tables.join(x)
 
-    assert x == {"origin": "EWR", "tailnum": "N1", "temp": 40.0, "plane_year": 1999.0}
+    assert x == {**flight, "temp": 40.0, "plane_year": 1999.0, "region_lost": 9.0}
 
 
 def test_a_label_that_comes_when_the_wait_is_over_teaches_nothing() -> None:

@@ -17,7 +17,7 @@ import pytest
 
 from agents.flights import data, files
 from agents.flights.data import FlightRecord
-from agents.flights.pipeline import ARRIVALS, DEPARTURES, PLANES, WEATHER, Weather
+from agents.flights.pipeline import ARRIVALS, DEPARTURES, PLANES, REGIONS, WEATHER, Weather
 from headrace.errors import HeadraceError
 
 N = 4_000
@@ -99,6 +99,7 @@ def test_the_whole_year_is_as_the_files_have_it(rows: dict[str, dict[str, str]])
     )
     assert Counter(record.topic for record in found) == {
         DEPARTURES: data.TOTAL, ARRIVALS: data.TOTAL - 9_430, WEATHER: 26_115, PLANES: 3_322,
+        REGIONS: 46_350,
     }  # fmt: skip
     assert sum(label["late"] for label in values(found, ARRIVALS)) == 77_630
     assert len({event["id"] for event in values(found, DEPARTURES)}) == len(rows) == data.TOTAL
@@ -127,15 +128,16 @@ def test_planes_come_first_and_weather_as_long_as_flights_leave(found: list[Flig
     assert found[last].timestamp_ms - max(at for _, at in hours) * 1_000 < 3_600_000
 
 
-def test_weather_may_be_told_before_it_holds(found: list[FlightRecord]) -> None:
-    ahead = list(data.records(N, weather_ahead_s=86_400.0))
+def test_rows_may_be_told_before_they_hold(found: list[FlightRecord]) -> None:
+    ahead = list(data.records(N, rows_ahead_s=86_400.0))
     assert sorted(ahead) == sorted(found)
-    assert [r for r in ahead if r.topic != WEATHER] == [r for r in found if r.topic != WEATHER]
+    early = {WEATHER, REGIONS}
+    assert [r for r in ahead if r.topic not in early] == [r for r in found if r.topic not in early]
     newest_ms = 0
     for record in ahead:
         if record.topic == DEPARTURES:
             newest_ms = record.timestamp_ms
-        elif record.topic == WEATHER:
+        elif record.topic in early:
             assert record.timestamp_ms >= newest_ms + 86_400_000 - 3_600_000
 
 

@@ -1,4 +1,4 @@
-"""Flights are answered at departure with the weather of their hour, and learned when they land, or never."""
+"""Flights are answered at departure with the tables of their hour, and learned when they land, or never."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import pytest
 
 from agents.flights import data, files
 from agents.flights.data import FlightRecord
-from agents.flights.pipeline import ARRIVALS, DEPARTURES, WAIT_S, pipeline
+from agents.flights.pipeline import ARRIVALS, DEPARTURES, REGIONS, WAIT_S, pipeline
 from headrace.testing import Harness
 
 N = 5_000
@@ -78,7 +78,7 @@ def numbers(row: dict[str, str], names: str, prefix: str = "") -> dict[str, floa
     return {prefix + name: float(row[name]) for name in names.split() if row.get(name, "NA") != "NA"}
 
 
-def test_features_are_those_of_the_weather_and_the_plane_as_of_departure(records: list[FlightRecord]) -> None:
+def test_features_are_those_of_the_tables_as_of_departure(records: list[FlightRecord]) -> None:
     weather, planes = (files.table(files.folder(), name) for name in ("weather", "planes"))
     weather = [row for row in weather if row["month"] == "1" and int(row["day"]) < 9]
     at_origin = {
@@ -88,6 +88,7 @@ def test_features_are_those_of_the_weather_and_the_plane_as_of_departure(records
     reader, parse = pipeline.reader(), pipeline.decoder().parse
     assert reader is not None
     n_planes = 0
+    lost: dict[str, float] = {}
 
     for topic, key, value, timestamp_ms in records:
         if topic == DEPARTURES:
@@ -101,7 +102,13 @@ def test_features_are_those_of_the_weather_and_the_plane_as_of_departure(records
                 **told,
                 **numbers(there, "temp humid wind_speed wind_gust precip pressure visib"),
                 **numbers(plane, "year seats", "plane_"),
+                **({"region_lost": lost[told["region"]]} if told["region"] in lost else {}),
             }
         elif topic != ARRIVALS:
+            if topic == REGIONS:
+                row = json.loads(value)
+                assert row["at"] * 1_000 == timestamp_ms
+                lost[row["region"]] = row["lost"]
             reader.update(topic, key, value, timestamp_ms)
     assert N / 2 < n_planes < N
+    assert len(lost) == 7

@@ -38,7 +38,7 @@ DELAYS: dict[str, Any] = {
 
 def landed(n: int) -> Iterator[tuple[dict[str, Any], bool]]:
     """Yield the first *n* flights, less those that never arrived."""
-    for flight, arrival in Journeys(n, files.folder()):
+    for flight, arrival, _ in Journeys(n, files.folder()):
         if arrival is not None:
             yield (
                 {name: float(getattr(flight, name)) for name in ("hour", "distance", "dep_delay")},
