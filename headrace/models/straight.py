@@ -2,7 +2,8 @@
 
 `compose.Pipeline` goes through a plan of roles and routes keyword arguments on every call: 0.9 of the 12.4 us
 that a scaled logistic regression takes. Which calls it makes is fixed when it is built, so they can be bound
-once. Answers and the state of every step are those of the pipeline itself, to the bit.
+once. A pipeline within a union, which river asks for its features once to learn and again to pass them on,
+is asked once. Answers and the state of every step are those of the pipeline itself, to the bit.
 """
 
 from __future__ import annotations
@@ -10,19 +11,38 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
-from river import base, compose
+from river import base, compose, preprocessing
 
 _ASKING = ("predict_one", "predict_proba_one", "score_one")
+
+_CHOOSING = (compose.Select, compose.SelectType, compose.Discard)
+"""Transformers that have no state: what they gave once they give again."""
+
+_STEADY = (
+    preprocessing.MaxAbsScaler,
+    preprocessing.MinMaxScaler,
+    preprocessing.OneHotEncoder,
+    preprocessing.StandardScaler,
+)
+"""Transformers that nothing but learning changes: others may draw a random number whenever they transform."""
 
 Learn = Callable[[Any], None]
 Transform = Callable[[Any], Any]
 
 
-class Stage(NamedTuple):
-    """One transformer: what learns from an event before it is passed on, and how it is passed on."""
+class Part(NamedTuple):
+    """A transformer that learns, if it does, and passes on the features that *choose* leaves of an event."""
 
-    learns: tuple[Learn, ...]
+    choose: Transform | None
+    learn: Learn | None
     transform: Transform
+
+
+class Stage(NamedTuple):
+    """A transformer, or a union of several: how an event is passed on, and how it is learned before."""
+
+    transform: Transform
+    learn_transform: Transform
 
 
 class Straight:
@@ -36,7 +56,7 @@ class Straight:
             if hasattr(last, verb):
                 setattr(self, verb, _asking(transforms, getattr(last, verb)))
         learning = _learning_with_label if last._supervised else _learning_without_label  # noqa: SLF001 - river's own
-        self.learn_one = learning(stages, last.learn_one)
+        self.learn_one = learning(tuple(stage.learn_transform for stage in stages), last.learn_one)
 
 
 def straight(model: Any) -> Any:
@@ -58,13 +78,58 @@ def straight(model: Any) -> Any:
 def _stage(step: Any) -> Stage | None:
     if not isinstance(step, base.Transformer) or isinstance(step, base.AnomalyFilter) or step._supervised:  # noqa: SLF001 - river's own
         return None
-    parts = step.transformers.values() if isinstance(step, compose.TransformerUnion) else [step]
-    return Stage(tuple(part.learn_one for part in parts if _learns(part)), step.transform_one)
+    if type(step) is compose.TransformerUnion:
+        return _union([_part(each) for each in step.transformers.values()])
+    if not _learns(step):
+        return Stage(step.transform_one, step.transform_one)
+    return Stage(step.transform_one, _learning_first(step.learn_one, step.transform_one))
+
+
+def _part(step: Any) -> Part:
+    """Return *step* of a union; of a pipeline that chooses features for one transformer, the two."""
+    if type(step) is compose.Pipeline and len(step.steps) == 2:
+        choice, last = step.steps.values()
+        if type(choice) in _CHOOSING and type(last) in _STEADY:
+            step._build_plan()  # noqa: SLF001 - river's own: a pipeline that has worked has it in its state
+            return Part(choice.transform_one, last.learn_one, last.transform_one)
+    return Part(None, step.learn_one if _learns(step) else None, step.transform_one)
 
 
 def _learns(part: Any) -> bool:
     """Return whether ``learn_one`` of *part* does anything: that of a transformer without state does not."""
     return type(part).learn_one is not base.Transformer.learn_one
+
+
+def _learning_first(learn: Learn, transform: Transform) -> Transform:
+    def learn_transform(x: Any) -> Any:
+        learn(x)
+        return transform(x)
+
+    return learn_transform
+
+
+def _union(parts: list[Part]) -> Stage:
+    """Return *parts* as one stage: all learn before one transforms; of one name the first part's feature."""
+
+    def transform(x: Any) -> Any:
+        made: dict[Any, Any] = {}
+        for choose, _, transform_one in reversed(parts):
+            made.update(transform_one(x if choose is None else choose(x)))
+        return made
+
+    def learn_transform(x: Any) -> Any:
+        chosen = []
+        for choose, learn, _ in parts:
+            own = x if choose is None else choose(x)
+            if learn is not None:
+                learn(own)
+            chosen.append(own)
+        made: dict[Any, Any] = {}
+        for (_, _, transform_one), own in zip(reversed(parts), reversed(chosen), strict=True):
+            made.update(transform_one(own))
+        return made
+
+    return Stage(transform, learn_transform)
 
 
 def _asking(transforms: tuple[Transform, ...], verb: Callable[[Any], Any]) -> Callable[[Any], Any]:
@@ -81,21 +146,14 @@ def _asking(transforms: tuple[Transform, ...], verb: Callable[[Any], Any]) -> Ca
 
 
 def _learning_with_label(
-    stages: tuple[Stage, ...], learn_last: Callable[[Any, Any], None]
+    transforms: tuple[Transform, ...], learn_last: Callable[[Any, Any], None]
 ) -> Callable[..., None]:
-    if len(stages) == 1 and len(stages[0].learns) == 1:
-        (((learn,), transform),) = stages
-
-        def learn_two(x: Any, y: Any) -> None:
-            learn(x)
-            learn_last(transform(x), y)
-
-        return learn_two
+    if len(transforms) == 1:
+        (transform,) = transforms
+        return lambda x, y: learn_last(transform(x), y)
 
     def learn_all(x: Any, y: Any) -> None:
-        for learns, transform in stages:
-            for learn in learns:
-                learn(x)
+        for transform in transforms:
             x = transform(x)
         learn_last(x, y)
 
@@ -103,6 +161,6 @@ def _learning_with_label(
 
 
 def _learning_without_label(
-    stages: tuple[Stage, ...], learn_last: Callable[[Any], None]
+    transforms: tuple[Transform, ...], learn_last: Callable[[Any], None]
 ) -> Callable[..., None]:
-    return _learning_with_label(stages, lambda x, _: learn_last(x))
+    return _learning_with_label(transforms, lambda x, _: learn_last(x))

@@ -54,6 +54,18 @@ PLAIN: dict[str, Factory] = {
         + (compose.Select("c") | preprocessing.OneHotEncoder())
         | linear_model.LogisticRegression()
     ),
+    "union of one that draws": lambda: (
+        (compose.Select("a", "b") | feature_selection.PoissonInclusion(p=0.3, seed=7))
+        + (compose.Select("c") | preprocessing.OneHotEncoder(drop_zeros=True))
+        | linear_model.LogisticRegression()
+    ),
+    "union with a name twice": lambda: (
+        (compose.SelectType(float) | preprocessing.StandardScaler())
+        + (compose.Discard("c") | preprocessing.MinMaxScaler())
+        + compose.Select("b")
+        + preprocessing.OneHotEncoder()
+        | linear_model.LogisticRegression()
+    ),
     "tree": lambda: compose.Select("a", "b", "c") | tree.HoeffdingTreeClassifier(grace_period=20),
     "imputed": lambda: (
         compose.Select("a", "b")
@@ -81,6 +93,18 @@ def test_answers_and_state_are_those_of_the_pipeline(factory: Factory) -> None:
 
     assert isinstance(bound, Straight)
     assert told(flat(ours), bound) == told(flat(river), flat(river))
+
+
+def test_a_feature_that_is_missing_is_missing_at_the_same_place() -> None:
+    river, ours = PLAIN["union"](), PLAIN["union"]()
+    bound = straight(ours)
+    for x, y in rows(20):
+        for model in (river, bound):
+            model.learn_one(x, y)
+            with pytest.raises(KeyError):
+                model.learn_one({"a": x["a"], "b": x["b"]}, y)
+
+    assert digest(list(ours.steps.values())) == digest(list(river.steps.values()))
 
 
 def flat(model: Any) -> Any:
