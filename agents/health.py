@@ -31,14 +31,20 @@ class Health:
         Gives the worker's state; ``ready`` in it decides `/ready`.
     models
         Gives how the models stand, partition by partition.
+    stand
+        Called before metrics are told: some are set only then.
 
     """
 
     def __init__(
-        self, status: Callable[[], Mapping[str, Any]], models: Callable[[], Sequence[Stand]]
+        self,
+        status: Callable[[], Mapping[str, Any]],
+        models: Callable[[], Sequence[Stand]],
+        stand: Callable[[], None],
     ) -> None:
         self._status = status
         self._models = models
+        self._stand = stand
         self._beat_at = time.monotonic()
 
     async def beat(self) -> None:
@@ -63,6 +69,7 @@ class Health:
 
     async def metrics(self, _: web.Request) -> web.Response:
         """Prometheus exposition."""
+        self._stand()
         return web.Response(
             body=generate_latest(registry),
             headers={"Content-Type": CONTENT_TYPE_LATEST},
@@ -83,6 +90,7 @@ async def serving(
     port: int,
     status: Callable[[], Mapping[str, Any]],
     models: Callable[[], Sequence[Stand]] = lambda: (),
+    stand: Callable[[], None] = lambda: None,
 ) -> AsyncIterator[int]:
     """Serve on *host*:*port* (0: any free one) while the body runs; yield the port.
 
@@ -92,7 +100,7 @@ async def serving(
         If the port is in use.
 
     """
-    health = Health(status, models)
+    health = Health(status, models, stand)
     app = web.Application()
     app.router.add_get("/live", health.live)
     app.router.add_get("/ready", health.ready)

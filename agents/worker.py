@@ -93,7 +93,9 @@ class Worker:
         settings = self.settings
         async with (
             self._watchdog.watching(),
-            health.serving(settings.http_host, settings.http_port, self.status, self.models) as port,
+            health.serving(
+                settings.http_host, settings.http_port, self.status, self.models, self.metrics.stand
+            ) as port,
         ):
             log.info(
                 "worker_starting",

@@ -1,4 +1,4 @@
-"""What a worker tells Prometheus; label children are looked up once, values set once per chunk."""
+"""What a worker tells Prometheus: what happened, chunk by chunk; how the folds stand, when somebody asks."""
 
 from __future__ import annotations
 
@@ -46,6 +46,7 @@ class WorkerMetrics:
         self._sources: set[TP] = set()
         self._heard: dict[str, str] = {}
         self._last_event = metrics.last_event.labels(pipeline)
+        self._moved: dict[int, Fold] = {}
 
     def chunk(
         self,
@@ -56,16 +57,14 @@ class WorkerMetrics:
         replayed: bool,
         elapsed_s: float,
     ) -> None:
-        """Take in one folded chunk."""
+        """Take in one folded chunk; how *fold* stands is looked at when `stand` is called."""
+        self._moved[fold.partition] = fold
         self._consumed.inc(len(records))
         self._chunk.observe(elapsed_s)
         timestamp_s = records[-1].timestamp / 1000.0
         self._last_event.set(timestamp_s)
-        metrics.model_step.labels(self._pipeline, str(fold.partition)).set(fold.step)
         if fold.keys_held is not None:
-            metrics.keys_held.labels(self._pipeline, str(fold.partition)).set(fold.keys_held)
             metrics.keys_evicted.labels(self._pipeline).inc(counts.evicted)
-        self._parts(fold, str(fold.partition))
         for (model, verb), n in counts.failures.items():
             metrics.model_errors.labels(self._pipeline, model, verb).inc(n)
         if replayed:
@@ -80,6 +79,18 @@ class WorkerMetrics:
         for reason, n in counts.dead.items():
             self._outcomes["dead"].inc(n)
             metrics.dead_letters.labels(self._pipeline, reason).inc(n)
+
+    def stand(self) -> None:
+        """Take in how the folds stand that have moved on since the last call."""
+        moved, self._moved = self._moved, {}
+        for number, fold in moved.items():
+            self._models(fold, str(number))
+            self._parts(fold, str(number))
+
+    def _models(self, fold: Fold, partition: str) -> None:
+        metrics.model_step.labels(self._pipeline, partition).set(fold.step)
+        if fold.keys_held is not None:
+            metrics.keys_held.labels(self._pipeline, partition).set(fold.keys_held)
 
     def _parts(self, fold: Fold, partition: str) -> None:
         """Take in what goes on beside the models."""
@@ -229,9 +240,14 @@ class WorkerMetrics:
         metrics.rebalances.labels(self._pipeline).inc()
         metrics.assigned.labels(self._pipeline).set(len(partitions))
         for partition in given_away:
-            for gauge in (metrics.recovery_remaining, metrics.model_step):
-                gauge.remove(self._pipeline, str(partition))
+            self._moved.pop(partition, None)
+            metrics.recovery_remaining.remove(self._pipeline, str(partition))
             metrics.lag.remove(self._pipeline, self._topic, str(partition))
-            for gauge in (metrics.snapshot_offset, metrics.snapshot_size, metrics.keys_held):
-                with suppress(KeyError):  # no snapshot was due yet; no models by key
+            for gauge in (
+                metrics.model_step,
+                metrics.snapshot_offset,
+                metrics.snapshot_size,
+                metrics.keys_held,
+            ):
+                with suppress(KeyError):  # nobody has asked yet; no snapshot was due yet; no models by key
                     gauge.remove(self._pipeline, str(partition))

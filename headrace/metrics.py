@@ -1,4 +1,4 @@
-"""Every Prometheus metric of a worker: name, unit, meaning. Updated once per chunk, never per event."""
+"""Every Prometheus metric of a worker: name, unit, meaning. Set once per chunk, or when somebody asks."""
 
 from __future__ import annotations
 

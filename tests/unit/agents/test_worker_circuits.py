@@ -22,7 +22,9 @@ def test_circuits_are_told_by_step() -> None:
     records = log(events(10))
     fold, _, counts = run(declare({"m": Step(Mute, backup=[True], breaker=breaker)}), records, chunk=10)
 
-    WorkerMetrics("watched", "t.events").chunk(fold, records, counts[0], replayed=False, elapsed_s=0.1)
+    worker = WorkerMetrics("watched", "t.events")
+    worker.chunk(fold, records, counts[0], replayed=False, elapsed_s=0.1)
+    worker.stand()
 
     def value(name: str, **more: str) -> float | None:
         labels = {"pipeline": "watched", "partition": "3", "step": "m", **more}
