@@ -142,6 +142,7 @@ class Learner:
         append, topic = outbox.append, self._predictions
         append_dead = late(append, self._late) if mutants.active("dead_letter_after_commit") else append
         headers = [*common_headers(PREDICTION_TYPE, self._source, now), ("ce_id", b"")]
+        headers_of: dict[str, Headers] = {}
 
         def emit(result_id: str, key: bytes | None, value: bytes, record: Record) -> None:
             headers[-1] = ("ce_id", result_id.encode())  # written out at once: one list serves all
@@ -156,8 +157,10 @@ class Learner:
                 failpoints.reach("in_dead_letter")
 
         def tell(kind: str, fact_id: str, key: bytes | None, value: bytes, record: Record) -> None:
-            headers: Headers = common_headers(FACT_TYPES[kind], self._source, now)
-            headers += [("ce_id", fact_id.encode())]
+            if kind not in headers_of:
+                headers_of[kind] = [*common_headers(FACT_TYPES[kind], self._source, now), ("ce_id", b"")]
+            headers = headers_of[kind]
+            headers[-1] = ("ce_id", fact_id.encode())
             append(facts_topic(self._name, kind), key, value, record.timestamp, headers)
 
         return self.fold.step_chunk(records, emit, dead, tell)

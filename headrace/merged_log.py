@@ -92,22 +92,25 @@ class MergedLog:
         if not self.seen.accept(logged.source, logged.after):
             counts.filtered += 1
             return None
-        data = bytes(logged.data)
-        original = LoggedEvent(
-            record.offset, record.key, data, logged.timestamp_ms, record.headers, logged.source
-        )
         if logged.kind == EVENT:
-            return original
+            return _original(logged, record)
         try:
             self._taker(logged.kind)(logged, record, counts)
         except Refusal as refusal:
-            refuse(original, data, refusal)
+            original = _original(logged, record)
+            refuse(original, original.value, refusal)
         return None
 
     def _taker(self, kind: str) -> Take:
         if kind not in self._takers:
             raise Refusal("kind", f"this pipeline has no use for records of kind {kind!r}", "$.kind")
         return self._takers[kind]
+
+
+def _original(logged: LogRecord, record: Record) -> LoggedEvent:
+    """Return what *logged*, which *record* holds, was in its source."""
+    data = bytes(logged.data)
+    return LoggedEvent(record.offset, record.key, data, logged.timestamp_ms, record.headers, logged.source)
 
 
 def event_in(value: bytes) -> bytes:

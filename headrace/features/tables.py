@@ -24,7 +24,10 @@ class LookupTables:
 
     def __init__(self, lookups: Sequence[Lookup], limits: Limits | None = None) -> None:
         self.tables = [LookupTable(lookup) for lookup in lookups]
-        self._readers = [RowReader(lookup, limits) for lookup in lookups]
+        self._kept_by: dict[str, list[tuple[LookupTable, RowReader]]] = {}
+        for table in self.tables:
+            reader = RowReader(table.lookup, limits)
+            self._kept_by.setdefault(table.lookup.topic.name, []).append((table, reader))
 
     def update(
         self, topic: str, key: bytes | None, value: bytes | None, *, record_s: float, watermark_s: float
@@ -43,8 +46,7 @@ class LookupTables:
         """
         updates = [
             (table, read.deletion(key) if value is None else read.parse(value))
-            for table, read in zip(self.tables, self._readers, strict=True)
-            if table.lookup.topic.name == topic
+            for table, read in self._kept_by.get(topic, ())
         ]
         for table, update in updates:
             time_s = record_s if update.time_s is None else update.time_s
