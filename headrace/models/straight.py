@@ -39,10 +39,14 @@ class Part(NamedTuple):
 
 
 class Stage(NamedTuple):
-    """A transformer, or a union of several: how an event is passed on, and how it is learned before."""
+    """A transformer, or a union of several: how an event is passed on, and how it is learned before.
+
+    Where ``learn`` is given, ``learn_transform`` is that and then ``transform``.
+    """
 
     transform: Transform
     learn_transform: Transform
+    learn: Learn | None = None
 
 
 class Straight:
@@ -56,7 +60,7 @@ class Straight:
             if hasattr(last, verb):
                 setattr(self, verb, _asking(transforms, getattr(last, verb)))
         learning = _learning_with_label if last._supervised else _learning_without_label  # noqa: SLF001 - river's own
-        self.learn_one = learning(tuple(stage.learn_transform for stage in stages), last.learn_one)
+        self.learn_one = learning(stages, last.learn_one)
 
 
 def straight(model: Any) -> Any:
@@ -82,7 +86,7 @@ def _stage(step: Any) -> Stage | None:
         return _union([_part(each) for each in step.transformers.values()])
     if not _learns(step):
         return Stage(step.transform_one, step.transform_one)
-    return Stage(step.transform_one, _learning_first(step.learn_one, step.transform_one))
+    return Stage(step.transform_one, _learning_first(step.learn_one, step.transform_one), step.learn_one)
 
 
 def _part(step: Any) -> Part:
@@ -146,21 +150,28 @@ def _asking(transforms: tuple[Transform, ...], verb: Callable[[Any], Any]) -> Ca
 
 
 def _learning_with_label(
-    transforms: tuple[Transform, ...], learn_last: Callable[[Any, Any], None]
+    stages: tuple[Stage, ...], learn_last: Callable[[Any, Any], None]
 ) -> Callable[..., None]:
-    if len(transforms) == 1:
-        (transform,) = transforms
-        return lambda x, y: learn_last(transform(x), y)
+    if len(stages) == 1 and (learn := stages[0].learn) is not None:
+        transform = stages[0].transform
+
+        def learn_two(x: Any, y: Any) -> None:
+            learn(x)
+            learn_last(transform(x), y)
+
+        return learn_two
+
+    learn_transforms = [stage.learn_transform for stage in stages]
 
     def learn_all(x: Any, y: Any) -> None:
-        for transform in transforms:
-            x = transform(x)
+        for learn_transform in learn_transforms:
+            x = learn_transform(x)
         learn_last(x, y)
 
     return learn_all
 
 
 def _learning_without_label(
-    transforms: tuple[Transform, ...], learn_last: Callable[[Any], None]
+    stages: tuple[Stage, ...], learn_last: Callable[[Any], None]
 ) -> Callable[..., None]:
-    return _learning_with_label(transforms, lambda x, _: learn_last(x))
+    return _learning_with_label(stages, lambda x, _: learn_last(x))
