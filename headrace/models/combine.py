@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from math import isfinite
 from statistics import median_high, median_low
 from typing import ClassVar, Literal, Protocol, TypeAlias
 
 from headrace.errors import DeclarationError
+from headrace.models.combine_options import checked_quorum, checked_weights, short_of, written
 from headrace.models.labels import label_of, text_of
 from schemas.results import Answer
 
@@ -253,55 +254,6 @@ def mean_of(values: Sequence[float], weights: Sequence[float] | None = None) -> 
     # The sum of huge numbers is beyond a float, their mean is not.
     mean = sum(value * (weight / total) for value, weight in zip(values, weights, strict=True))
     return min(max(mean, min(values)), max(values))
-
-
-def short_of(quorum: int | None, said: Collection[str]) -> Answer | None:
-    """Return an answer that says how many of the members *said* something, if they are no *quorum*."""
-    if quorum is None or len(said) >= quorum:
-        return None
-    return Answer(error=f"quorum: {quorum} needed, {len(said)} answered ({', '.join(said) or 'none'})")
-
-
-def checked_quorum(quorum: int | None) -> int | None:
-    """Return *quorum* if it is a number of members, or ``None``."""
-    if quorum is None or (isinstance(quorum, int) and not isinstance(quorum, bool) and quorum >= 1):
-        return quorum
-    raise DeclarationError(
-        "combine.quorum",
-        f"expected how many members have to answer, 1 or more, got {quorum!r}",
-        fix="quorum=2, or leave it out: however few answer, there is an answer",
-    )
-
-
-def checked_weights(weights: Mapping[str, float] | None) -> dict[str, float] | None:
-    """Return a copy of *weights* if each is above 0, or ``None``."""
-    if weights is None:
-        return None
-    if not isinstance(weights, Mapping) or not weights:
-        raise DeclarationError(
-            "combine.weights",
-            f"expected a weight for each member by name, got {weights!r}",
-            fix="weights={'linear': 2, 'tree': 1}",
-        )
-    for name, weight in weights.items():
-        if isinstance(weight, bool) or not isinstance(weight, int | float) or not 0 < weight < _MOST_WEIGHT:
-            raise DeclarationError(
-                f"combine.weights[{name!r}]",
-                f"expected a number above 0 and below {_MOST_WEIGHT:.0e}, got {weight!r}",
-                fix="leave a model that shall not count out of models",
-            )
-    return {name: float(weight) for name, weight in weights.items()}
-
-
-_MOST_WEIGHT = 1e12
-"""So that a sum of weights stays far from what a float can hold."""
-
-
-def written(kind: str, *arguments: object, **options: object) -> str:
-    """Return a declaration as it is written, without the *options* that are ``None``."""
-    given = [repr(each) for each in arguments]
-    given += [f"{name}={value!r}" for name, value in options.items() if value is not None]
-    return f"{kind}({', '.join(given)})"
 
 
 def _centred(

@@ -8,7 +8,8 @@ from math import isfinite
 from typing import Any, ClassVar
 
 from headrace.errors import DeclarationError
-from headrace.models.combine import Says, checked_quorum, written
+from headrace.models.combine import Says
+from headrace.models.combine_options import checked_quorum, written
 from headrace.models.combining.combiner import Combiner, checked_memory, require_labels
 from headrace.models.combining.losses import Losses, LossName, checked_loss, checked_span
 from headrace.models.labels import text_of

@@ -8,7 +8,8 @@ from typing import Any, ClassVar, Protocol
 from river import base
 
 from headrace.errors import DeclarationError
-from headrace.models.combine import Says, short_of
+from headrace.models.combine import Says
+from headrace.models.combine_options import short_of
 from headrace.models.verbs import Task
 from schemas.results import Answer
 

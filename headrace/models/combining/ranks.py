@@ -8,7 +8,8 @@ from collections.abc import Mapping, Sequence
 from typing import Any, ClassVar, Literal
 
 from headrace.errors import DeclarationError
-from headrace.models.combine import Says, checked_quorum, checked_weights, mean_of, written
+from headrace.models.combine import Says, mean_of
+from headrace.models.combine_options import checked_quorum, checked_weights, written
 from headrace.models.combining.combiner import Combiner
 from headrace.models.verbs import Task
 from schemas.results import Answer

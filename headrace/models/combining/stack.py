@@ -8,7 +8,8 @@ from typing import Any, ClassVar
 from river import base
 
 from headrace.errors import DeclarationError
-from headrace.models.combine import Says, checked_quorum, mean_of, vote
+from headrace.models.combine import Says, mean_of, vote
+from headrace.models.combine_options import checked_quorum
 from headrace.models.combining.combiner import Combiner, require_labels
 from headrace.models.labels import text_of
 from headrace.models.verbs import Features, Task, task_of, verbs_of

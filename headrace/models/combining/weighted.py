@@ -7,7 +7,8 @@ from math import exp, isfinite, log, sqrt
 from typing import Any, ClassVar, Literal, TypeAlias
 
 from headrace.errors import DeclarationError
-from headrace.models.combine import Says, checked_quorum, mean_of, vote, written
+from headrace.models.combine import Says, mean_of, vote
+from headrace.models.combine_options import checked_quorum, written
 from headrace.models.combining.combiner import Combiner, checked_memory, require_labels
 from headrace.models.combining.losses import Losses, LossName, checked_loss, checked_span
 from headrace.models.verbs import Task
