@@ -21,11 +21,11 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parent
 VENV = ROOT / ".venv"
 CHECKS = ("ruff check .", "ruff format --check .", "mypy", "lint-imports", "deptry .")
-FULL = ["-n", "2", "--dist", "loadfile"]  # a third would starve the chaos lane of two cores
+TWO = ["-n", "2", "--dist", "loadfile"]  # a third process would starve the chaos lane of two cores
 ALONE = ["--last-failed", "--last-failed-no-failures", "none"]
 MOST_ALONE = 3  # more that fail are no accident
 NEVER_ALONE = ("tests/chaos/", "tests/simulation/")  # they judge what came out: no load excuses a loss
-FAST = ["-m", "not broker and not slow", "tests/unit", "tests/contract"]
+FAST = TWO + ["-m", "not broker and not slow", "tests/unit", "tests/contract"]
 USAGE = 2
 
 
@@ -91,7 +91,7 @@ def last_failed() -> list:
 def test(arguments: list) -> int:
     """Run the checks in turn, up to the first that fails."""
     fast = arguments[:1] == ["--fast"]
-    pytest = ["pytest"] + (FAST + arguments[1:] if fast else FULL + arguments)
+    pytest = ["pytest"] + (FAST + arguments[1:] if fast else TWO + arguments)
     for name, *options in [check.split() for check in CHECKS] + [pytest]:
         say(" ".join([name] + options))
         code = run(str(VENV / "bin" / name), *options)

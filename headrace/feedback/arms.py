@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from math import copysign
 
 import numpy as np
 import numpy.typing as npt
@@ -11,6 +12,9 @@ from river import linear_model
 Vector = npt.NDArray[np.float64]
 _MOST_SQUARE = 1e10
 """A square of the features, by precision of a reward and prior, that leaves six digits of what was known."""
+
+_MOST_ASKED = 1e100
+"""What a feature counts at most when arms are asked: squares, and sums of them, stay finite."""
 
 Asked = tuple[Vector, float]
 """Features as a vector, and the sum of squares of those it has no room for."""
@@ -34,6 +38,8 @@ class ArmRegression(linear_model.BayesianLinearRegression):
         at, unknown = np.zeros(self._cap), 0.0
         index = self._idx
         for name, value in x.items():
+            if abs(value) > _MOST_ASKED:
+                value = copysign(_MOST_ASKED, value)  # noqa: PLW2901 - the same feature, within bounds
             place = index.get(name)
             if place is None:
                 unknown += value * value

@@ -118,13 +118,16 @@ def test_chaos_is_a_tool_of_the_checkout(dev: ModuleType) -> None:
     assert called(dev) == ["python -m tools.chaos --minutes 2 seed=0"]
 
 
+FAST = "pytest -n 2 --dist loadfile -m not broker and not slow tests/unit tests/contract"
+
+
 @pytest.mark.parametrize(
     ("arguments", "last"),
     [
         ([], "pytest -n 2 --dist loadfile"),
         (["-k", "fold"], "pytest -n 2 --dist loadfile -k fold"),
-        (["--fast"], "pytest -m not broker and not slow tests/unit tests/contract"),
-        (["--fast", "-x"], "pytest -m not broker and not slow tests/unit tests/contract -x"),
+        (["--fast"], FAST),
+        (["--fast", "-x"], FAST + " -x"),
     ],
 )
 def test_every_check_runs_and_pytest_last(dev: ModuleType, arguments: list[str], last: str) -> None:

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from river import bandit, compose, linear_model, preprocessing
 
@@ -279,6 +279,7 @@ def test_a_feature_that_is_no_number_bool_or_text_is_refused() -> None:
     ),
     st.sampled_from([LinUCB(), Thompson(), EpsilonGreedy()]),
 )
+@example([({"b": 0.0}, 0.0), ({"b": 3.5e-160}, 0.0), ({"a": 0.0, "b": 1.0}, 0.0)], LinUCB())
 def test_any_features_within_the_limits_are_answered_and_learned(
     events: list[tuple[dict[str, float], float]], policy: Policy
 ) -> None:
