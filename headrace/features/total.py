@@ -18,7 +18,7 @@ class Total(base.Transformer):
     Parameters
     ----------
     on
-        The features, numbers; one that is missing counts as nothing.
+        The features, numbers. Where the first is missing there is no sum; any other counts as nothing then.
     name
         Of the sum; by default like ``planned_min+lost_min``.
 
@@ -26,10 +26,6 @@ class Total(base.Transformer):
     ------
     DeclarationError
         If fewer than two features are named, or one twice.
-
-    Notes
-    -----
-    Where the first feature is missing there is no sum: the others only add to it.
 
     Examples
     --------

@@ -104,33 +104,36 @@ def _gathering(  # noqa: C901 - the hot path: calls would cost more than they cl
     """Return what gathers the features of a model; upstream answers come after those of the event."""
     takes_all = FEATURES in features
     picked = () if takes_all else features
-    readers = [(each, each.step, None if each.says != "probability" else dict[str, str]()) for each in inputs]
+    readers = [
+        (each.step, each.says, str(each), dict[str, str]() if each.says == "probability" else None)
+        for each in inputs
+    ]
 
     def given(x: Features, answers: Answers) -> Features | None:  # noqa: C901 - as above
         made = dict(x) if takes_all else {}
-        for name in picked:
-            if name in x:
-                made[name] = x[name]
-        for wanted, step, names in readers:
+        for feature in picked:
+            if feature in x:
+                made[feature] = x[feature]
+        for step, says, name, names in readers:
             if step not in answers:
                 continue
             if names is None:
-                if (value := getattr(answers[step], wanted.says)) is not None:
-                    made[str(wanted)] = value
+                if (value := getattr(answers[step], says)) is not None:
+                    made[name] = value
             elif (probability := answers[step].probability) is not None:
                 for label, p in probability.items():
                     try:
                         made[names[label]] = p
                     except KeyError:
-                        made[_named(wanted, label, names)] = p
+                        made[_named(name, label, names)] = p
         return made or None
 
     return given
 
 
-def _named(wanted: Input, label: str, names: dict[str, str]) -> str:
+def _named(name: str, label: str, names: dict[str, str]) -> str:
     """Return the feature's name, and keep it: to format one costs more than all else that is done with it."""
-    name = f"{wanted}.{label}"
+    made = f"{name}.{label}"
     if len(names) < _MOST_LABELS:
-        names[label] = name
-    return name
+        names[label] = made
+    return made
