@@ -7,6 +7,7 @@ partition over begins there anew. See docs/decisions/0012-intake.md.
 from __future__ import annotations
 
 import asyncio
+from collections import deque
 from collections.abc import Callable, Sequence
 from typing import Any, Protocol
 
@@ -30,7 +31,9 @@ _NO_HEADERS: Headers = []
 
 
 class LogOutbox:
-    """What one source partition publishes, in order within each partition it goes to.
+    """What the source partitions of a worker publish, in order within each partition it goes to.
+
+    Topics are read in rounds of few records each; what all of them become is sent together.
 
     Parameters
     ----------
@@ -41,10 +44,17 @@ class LogOutbox:
     def __init__(self, producer: Callable[[], aiokafka.AIOKafkaProducer]) -> None:
         self._producer = producer
         self._filling: dict[tuple[str, int], Batch] = {}
-        self._full: list[tuple[tuple[str, int], Batch]] = []
-        self._sent = Acknowledgements()
-        self.acknowledged_offset = self._sent.offset
-        self.drain = self._sent.drain
+        self._full: deque[tuple[tuple[str, int], Batch]] = deque()
+        self._told: dict[Acknowledgements, int] = {}
+        # Of the batches that are on their way to the producer: one that is cancelled is gone on with later.
+        self._sending: dict[Acknowledgements, int] = {}
+        self._futures: list[asyncio.Future[Any]] = []
+        self._turn = asyncio.Lock()
+
+    @property
+    def is_full(self) -> bool:
+        """Whether a batch is full: what there is should be sent now."""
+        return bool(self._full)
 
     def append(
         self,
@@ -66,16 +76,27 @@ class LogOutbox:
             batch.put(0, timestamp_ms, key, value, headers)
         batch.n_records += 1
 
-    async def send(self, next_offset: int) -> None:
-        """Send all batches; they hold what became of the records before *next_offset*."""
-        batches = [*self._full, *self._filling.items()]
-        self._full, self._filling = [], {}
-        producer = self._producer()
-        futures = [
-            await producer.send_batch(batch.close(), topic, partition=partition)
-            for (topic, partition), batch in batches
-        ]
-        self._sent.expect(next_offset, futures)
+    def tell(self, sent: Acknowledgements, next_offset: int) -> None:
+        """Let *sent* expect what was appended so far: all that its records before *next_offset* became."""
+        self._told[sent] = next_offset
+
+    async def send(self) -> None:
+        """Send all batches; waits while the producer's buffer for a partition is full."""
+        async with self._turn:
+            if not (self._told or self._sending):
+                return
+            self._full.extend(self._filling.items())
+            self._filling = {}
+            self._sending |= self._told
+            self._told = {}
+            n_batches, producer = len(self._full), self._producer()
+            for _ in range(n_batches):
+                (topic, partition), batch = self._full[0]
+                self._futures.append(await producer.send_batch(batch.close(), topic, partition=partition))
+                self._full.popleft()
+            for sent, next_offset in self._sending.items():
+                sent.expect(next_offset, self._futures)
+            self._sending, self._futures = {}, []
 
 
 class Inlet(Protocol):
@@ -93,45 +114,35 @@ class IntakePartition:
         self.tp = tp
         self.next_offset = start
         self.committed = start
-        self.outbox = outbox
+        self.sent = Acknowledgements()
         self.sizer = ChunkSizer()
+        self.is_closed = False
+        """Whether it is given away: chunks will be fetched again by the next owner."""
         self._inlet = inlet
-        self._lock = asyncio.Lock()
-        self._is_closed = False
+        self._outbox = outbox
 
-    async def process(self, chunk: Chunk) -> None:
-        """Write what a chunk becomes; what came already is skipped.
+    def process(self, chunk: Chunk) -> None:
+        """Put what a chunk becomes into the outbox; what came already is skipped.
 
         Raises
         ------
         HeadraceError
-            If records before the chunk were never delivered; nothing is written then.
+            If records before the chunk were never delivered; nothing is put then.
         """
-        if failpoints.armed:
-            failpoints.reach("after_poll")
-        async with self._lock:
-            if self._is_closed:  # the chunk will be fetched again by the next owner
-                return
-            if self.next_offset < chunk.follows:
-                raise HeadraceError(
-                    "records were fetched and never delivered",
-                    why=f"taken in up to {self.next_offset}, chunk follows {chunk.follows}",
-                )
-            records = chunk.since(self.next_offset)
-            if not records:
-                return
-            with self.sizer.measure(len(records)):
-                self._inlet.process(records, self.outbox)
-            self.next_offset = records[-1].offset + 1
-            await self.outbox.send(self.next_offset)
-            if failpoints.armed:
-                failpoints.reach("after_produce")
-
-    async def close(self) -> None:
-        """Finish the chunk in work, take no other, wait until all is acknowledged."""
-        async with self._lock:
-            self._is_closed = True
-            await self.outbox.drain(DRAIN_TIMEOUT_S)
+        if self.is_closed:
+            return
+        if self.next_offset < chunk.follows:
+            raise HeadraceError(
+                "records were fetched and never delivered",
+                why=f"taken in up to {self.next_offset}, chunk follows {chunk.follows}",
+            )
+        records = chunk.since(self.next_offset)
+        if not records:
+            return
+        with self.sizer.measure(len(records)):
+            self._inlet.process(records, self._outbox)
+        self.next_offset = records[-1].offset + 1
+        self._outbox.tell(self.sent, self.next_offset)
 
 
 class IntakePartitions:
@@ -162,6 +173,7 @@ class IntakePartitions:
         self._open_outbox = open_outbox
         self._accept_lost_records = accept_lost_records
         self._owned: dict[TP, IntakePartition] = {}
+        self._outbox = open_outbox()
         self._n_settled = 0
         self._assigning = asyncio.Lock()
         self._committing = asyncio.Lock()
@@ -181,16 +193,24 @@ class IntakePartitions:
         return {tp: owned.next_offset for tp, owned in self._owned.items()}
 
     async def process(self, tp: TP, chunk: Chunk) -> None:
-        """Write what a chunk of a partition becomes; one that is not owned any more is left to its owner.
+        """Write what a chunk of a partition becomes, at the end of a round: then all of the round is sent.
+
+        A chunk of a partition that is not owned any more is left to its owner.
 
         Raises
         ------
         HeadraceError
             As `IntakePartition.process`.
         """
-        owned = self._owned.get(tp)
+        if failpoints.armed:
+            failpoints.reach("after_poll")
+        owned, outbox = self._owned.get(tp), self._outbox
         if owned is not None:
-            await owned.process(chunk)
+            owned.process(chunk)
+        if chunk.ends_round or outbox.is_full:
+            await outbox.send()
+            if failpoints.armed:
+                failpoints.reach("after_produce")
 
     async def assign(self, tps: Sequence[TP]) -> None:
         """Own exactly *tps*, each from its committed offset on, kept through the rebalance or not.
@@ -209,8 +229,9 @@ class IntakePartitions:
             bounds = await self._group.bounds(tps) if tps else {}
             starts = {tp: self._start(tp, committed[tp], bounds[tp]) for tp in tps}
             if n_settled == self._n_settled:  # they were not taken away while they were being taken over
+                self._outbox = outbox = self._open_outbox()  # what was put into the old one is read again
                 self._owned = {
-                    tp: IntakePartition(tp, start, self._open_inlet(tp), self._open_outbox())
+                    tp: IntakePartition(tp, start, self._open_inlet(tp), outbox)
                     for tp, start in starts.items()
                 }
 
@@ -237,10 +258,13 @@ class IntakePartitions:
         return max(offset, bounds.start)
 
     async def settle(self) -> None:
-        """Finish chunks, wait for acknowledgements, commit: before partitions are given away."""
+        """Take no other chunk, send, wait for acknowledgements, commit: before partitions are given away."""
         self._n_settled += 1
-        owned = self._owned
-        await asyncio.gather(*(partition.close() for partition in owned.values()))
+        owned, outbox = self._owned, self._outbox
+        for partition in owned.values():
+            partition.is_closed = True
+        await outbox.send()
+        await asyncio.gather(*(partition.sent.drain(DRAIN_TIMEOUT_S) for partition in owned.values()))
         if owned and failpoints.armed:
             failpoints.reach("in_revoke")
         await self.commit()
@@ -248,7 +272,7 @@ class IntakePartitions:
             self._owned = {}
 
     async def commit(self) -> None:
-        """Commit of every partition the offset before which all is acknowledged.
+        """Send what a round that was cut short has left, commit what is acknowledged of every partition.
 
         Raises
         ------
@@ -256,9 +280,8 @@ class IntakePartitions:
             If the brokers refused a batch: what follows it must not count as written.
         """
         async with self._committing:
-            found = [
-                (partition, partition.outbox.acknowledged_offset()) for partition in self._owned.values()
-            ]
+            await self._outbox.send()
+            found = [(partition, partition.sent.offset()) for partition in self._owned.values()]
             due = {one: offset for one, offset in found if offset is not None and offset > one.committed}
             offsets = {one.tp: Committed(offset) for one, offset in due.items()}
             if offsets and await self._group.commit(offsets):

@@ -149,8 +149,9 @@ class ChunkConsumer(driver.Consumer):
         size, is_whole = self.app.chunk_size, True
         while waiting or is_whole:
             round_ = self._merge.take(size, self._more()) if self.app.merged_topics else []
-            for tp, chunk in round_:
-                yield tp, self._to_chunk(tp, chunk, generation_id)
+            for n, (tp, chunk) in enumerate(round_, 1):
+                ends_round = n == len(round_)
+                yield tp, self._to_chunk(tp, chunk._replace(ends_round=ends_round), generation_id)
             is_whole = bool(round_)
             rest: list[tuple[TP, Chunk]] = []
             for tp, chunk in waiting:

@@ -107,6 +107,14 @@ class IntakeProcess(Process):
     def _taken(self, tp: TP, counts: InletCounts) -> None:
         self.world.counts["taken in"] += counts.taken
 
+    def _fetch(self) -> tuple[Any, Any]:
+        """Fetch a chunk: the last of a round, or one that is sent with the next, or by the next commit."""
+        flow, fetched = super()._fetch()
+        if fetched is None:
+            return flow, None
+        tp, chunk = fetched
+        return flow, (tp, chunk._replace(ends_round=self.world.rng.random() < 0.5))
+
     def start(self) -> None:
         for work in (self._consume, self._recover, self._fold):
             self.run(work(), is_fatal=True)

@@ -12,6 +12,7 @@ from faust.types import TP
 from headrace.intake import Inlet, Router, Seen
 from schemas import Source
 from schemas.log import NOTHING
+from streams.acknowledgements import Acknowledgements
 from streams.intake import IntakePartition, IntakePartitions
 from streams.ports import Committed
 from tests.simulation.intake.producer import ExpiringProducer, HastyProducer
@@ -104,7 +105,7 @@ class CommitsUnacknowledged(IntakePartitions):
 
     async def commit(self) -> None:
         for partition in self._owned.values():
-            partition.outbox.acknowledged_offset = lambda one=partition: one.next_offset  # type: ignore[misc]
+            partition.sent.offset = lambda one=partition: one.next_offset  # type: ignore[method-assign, misc]
         await super().commit()
 
 
@@ -113,12 +114,12 @@ class CommitsOneAhead(IntakePartitions):
 
     async def commit(self) -> None:
         for partition in self._owned.values():
-            partition.outbox.acknowledged_offset = lambda one=partition: _one_ahead(one)  # type: ignore[misc]
+            partition.sent.offset = lambda one=partition: _one_ahead(one)  # type: ignore[method-assign, misc]
         await super().commit()
 
 
 def _one_ahead(partition: IntakePartition) -> int | None:
-    offset = partition.outbox._sent.offset()
+    offset = Acknowledgements.offset(partition.sent)
     return None if offset is None else offset + 1
 
 

@@ -14,6 +14,7 @@ from agents import intake
 from headrace.errors import DeclarationError
 from headrace.intake import InletCounts, LogSource, Router
 from schemas import log
+from streams.acknowledgements import Acknowledgements
 from streams.app import AppSettings, build_app
 from streams.chunking import FIRST_RECORDS
 from streams.intake import LogOutbox
@@ -35,7 +36,8 @@ async def written(source: LogSource, records: list[Kept], partition: int = 5) ->
     outbox = LogOutbox(lambda: producer)  # type: ignore[arg-type, return-value]
     inlet = intake.SourceInlet(PIPELINE, Router(source, 4), partition, observe)
     inlet.process(records, outbox)
-    await outbox.send(records[-1].offset + 1)
+    outbox.tell(Acknowledgements(), records[-1].offset + 1)
+    await outbox.send()
     return producer, seen
 
 

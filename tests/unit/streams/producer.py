@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import math
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any, NamedTuple
 
 from aiokafka.producer.message_accumulator import BatchBuilder
@@ -38,11 +41,26 @@ class FakeProducer:
     def __init__(self, batch_size: int = 1 << 20) -> None:
         self.batch_size = batch_size
         self.sent: list[Sent] = []
+        self._has_room = asyncio.Event()
+        self._has_room.set()
+        self._room = math.inf
+
+    @contextmanager
+    def full_after(self, n_batches: int) -> Iterator[None]:
+        """Take *n_batches* more within the ``with``: whoever sends another waits."""
+        self._room = n_batches
+        self._has_room.clear()
+        yield
+        self._room = math.inf
+        self._has_room.set()
 
     def create_batch(self) -> BatchBuilder:
         return BatchBuilder(self.batch_size, 0)
 
     async def send_batch(self, batch: BatchBuilder, topic: str, *, partition: int) -> asyncio.Future[Any]:
+        if not self._room:
+            await self._has_room.wait()
+        self._room -= 1
         records: list[Record] = []
         if batch.record_count():
             content = MemoryRecords(bytes(batch._build()))

@@ -11,6 +11,7 @@ from aiokafka.errors import KafkaTimeoutError
 from faust.types import TP
 
 from headrace.errors import HeadraceError, LostRecordsError
+from streams.acknowledgements import Acknowledgements
 from streams.chunking import FIRST_RECORDS, Chunk
 from streams.intake import IntakePartitions, LogOutbox
 from streams.ports import Bounds, Committed
@@ -82,6 +83,84 @@ async def test_records_go_in_order_to_the_partitions_they_are_put_in() -> None:
     await worker.partitions.process(A, chunk(4, 5))
     assert worker.written() == {0: ["0:0", "0:2", "1:0", "0:4"], 1: ["0:1", "0:3", "1:1", "0:5"]}
     assert worker.partitions.positions() == {A: 6, B: 2}
+
+
+async def test_a_round_is_sent_together_at_its_end() -> None:
+    worker = Worker()
+    await worker.partitions.assign([A, B])
+    await worker.partitions.process(A, chunk(0, 3)._replace(ends_round=False))
+    assert worker.written() == {}
+    await worker.partitions.process(B, chunk(0, 1))
+    assert len(worker.producer.sent) == 2
+    assert worker.written() == {0: ["0:0", "0:2", "1:0"], 1: ["0:1", "0:3", "1:1"]}
+    worker.producer.acknowledge(0)
+    await worker.partitions.commit()
+    assert worker.group.offsets == {}
+    worker.producer.acknowledge(1)
+    await worker.partitions.commit()
+    assert worker.group.offsets == {A: Committed(4), B: Committed(2)}
+
+
+async def test_a_round_ends_too_with_a_chunk_of_a_partition_that_is_not_owned_any_more() -> None:
+    worker = Worker()
+    await worker.partitions.assign([A])
+    await worker.partitions.process(A, chunk(0, 3)._replace(ends_round=False))
+    await worker.partitions.process(B, chunk(0, 1))
+    assert worker.written() == {0: ["0:0", "0:2"], 1: ["0:1", "0:3"]}
+
+
+async def test_a_round_of_more_than_a_batch_is_sent_before_its_end() -> None:
+    worker = Worker()
+    worker.producer.batch_size = 200
+    await worker.partitions.assign([A])
+    await worker.partitions.process(A, chunk(0, 99)._replace(ends_round=False))
+    assert sum(map(len, worker.written().values())) == 100
+
+
+@pytest.mark.parametrize("what", ["commit", "settle"])
+async def test_what_a_round_that_was_cut_short_has_left_is_sent_by_a(what: str) -> None:
+    worker = Worker()
+    await worker.partitions.assign([A])
+    await worker.partitions.process(A, chunk(0, 3)._replace(ends_round=False))
+    sending = asyncio.create_task(getattr(worker.partitions, what)())
+    for _ in range(5):
+        await asyncio.sleep(0)
+    assert worker.written() == {0: ["0:0", "0:2"], 1: ["0:1", "0:3"]}
+    worker.producer.acknowledge()
+    await sending
+    await worker.partitions.commit()
+    assert worker.group.offsets == {A: Committed(4)}
+
+
+async def test_what_was_not_sent_when_partitions_are_assigned_anew_is_taken_in_again() -> None:
+    worker = Worker()
+    await worker.partitions.assign([A])
+    await worker.partitions.process(A, chunk(0, 3)._replace(ends_round=False))
+    await worker.partitions.assign([A])
+    await worker.partitions.process(A, chunk(0, 1))
+    assert worker.written() == {0: ["0:0"], 1: ["0:1"]}
+
+
+async def test_a_send_that_was_cancelled_is_gone_on_with_and_nothing_counts_before() -> None:
+    worker = Worker()
+    await worker.partitions.assign([A, B])
+    await worker.partitions.process(A, chunk(0, 3)._replace(ends_round=False))
+    with worker.producer.full_after(1):
+        committing = asyncio.create_task(worker.partitions.commit())
+        for _ in range(5):
+            await asyncio.sleep(0)
+        committing.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await committing
+    assert worker.written() == {0: ["0:0", "0:2"]}
+    worker.producer.acknowledge()
+    await worker.partitions.process(B, chunk(0, 1))
+    await worker.partitions.commit()
+    assert worker.written() == {0: ["0:0", "0:2", "1:0"], 1: ["0:1", "0:3", "1:1"]}
+    assert worker.group.offsets == {}
+    worker.producer.acknowledge()
+    await worker.partitions.commit()
+    assert worker.group.offsets == {A: Committed(4), B: Committed(2)}
 
 
 async def test_an_offset_is_committed_when_all_before_it_is_acknowledged() -> None:
@@ -201,8 +280,11 @@ async def test_a_record_that_does_not_fit_starts_the_next_batch() -> None:
     outbox = LogOutbox(lambda: producer)  # type: ignore[arg-type, return-value]
     for n in range(9):
         outbox.append("log", 0, b"k", b"%d" % n * 60, n)
-    await outbox.send(9)
+    assert outbox.is_full
+    sent = Acknowledgements()
+    outbox.tell(sent, 9)
+    await outbox.send()
     assert len(producer.sent) > 1
     assert [value for batch in producer.sent for value in batch.values] == [b"%d" % n * 60 for n in range(9)]
     producer.acknowledge()
-    assert outbox.acknowledged_offset() == 9
+    assert sent.offset() == 9
