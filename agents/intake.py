@@ -121,7 +121,7 @@ def attach(
     async def take_in(stream: StreamT[Any]) -> None:
         async for event in stream.events():
             try:
-                await partitions.process(event.message.tp, event.value)
+                await partitions.process(event.value)
             except Exception as error:  # noqa: BLE001 - an exception that escapes loses a chunk in silence
                 await app.crash(error)
                 return

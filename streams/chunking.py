@@ -18,12 +18,11 @@ class Chunk(NamedTuple):
 
     ``follows`` is the offset up to which (not including) the partition was fetched before this chunk: a
     state that has not come so far has missed something. Gaps between offsets are legal in Kafka, this one
-    is not. ``ends_round`` is whether nothing comes at once that should be sent together with it.
+    is not.
     """
 
     records: Sequence[Any]
     follows: int
-    ends_round: bool = True
 
     def since(self, offset: int) -> Sequence[Any]:
         """Return the records from *offset* on: those before came already."""

@@ -7,6 +7,7 @@ partition over begins there anew. See docs/decisions/0012-intake.md.
 from __future__ import annotations
 
 import asyncio
+import time
 from collections import deque
 from collections.abc import Callable, Sequence
 from typing import Any, Protocol
@@ -18,7 +19,8 @@ from faust.types import TP
 from headrace import failpoints
 from headrace.errors import HeadraceError, LostRecordsError
 from streams.acknowledgements import Acknowledgements
-from streams.chunking import Chunk, ChunkSizer
+from streams.chunking import TARGET_S, Chunk, ChunkSizer
+from streams.merging import Round
 from streams.outbox import Headers
 from streams.partition import DRAIN_TIMEOUT_S
 from streams.ports import Bounds, Committed, Group
@@ -50,11 +52,6 @@ class LogOutbox:
         self._sending: dict[Acknowledgements, int] = {}
         self._futures: list[asyncio.Future[Any]] = []
         self._turn = asyncio.Lock()
-
-    @property
-    def is_full(self) -> bool:
-        """Whether a batch is full: what there is should be sent now."""
-        return bool(self._full)
 
     def append(
         self,
@@ -192,10 +189,8 @@ class IntakePartitions:
         """Return the offset at which reading of each partition goes on."""
         return {tp: owned.next_offset for tp, owned in self._owned.items()}
 
-    async def process(self, tp: TP, chunk: Chunk) -> None:
-        """Write what a chunk of a partition becomes, at the end of a round: then all of the round is sent.
-
-        A chunk of a partition that is not owned any more is left to its owner.
+    async def process(self, chunks: Round) -> None:
+        """Write what a round becomes; a chunk of a partition that is not owned any more is left to its owner.
 
         Raises
         ------
@@ -204,13 +199,20 @@ class IntakePartitions:
         """
         if failpoints.armed:
             failpoints.reach("after_poll")
-        owned, outbox = self._owned.get(tp), self._outbox
-        if owned is not None:
-            owned.process(chunk)
-        if chunk.ends_round or outbox.is_full:
-            await outbox.send()
-            if failpoints.armed:
-                failpoints.reach("after_produce")
+        owned, outbox = self._owned, self._outbox
+        began = time.perf_counter()
+        for tp, chunk in chunks:
+            if tp in owned:
+                owned[tp].process(chunk)
+            if time.perf_counter() - began > TARGET_S:
+                await outbox.send()
+                await asyncio.sleep(0)
+                if self._owned is not owned:
+                    return
+                began = time.perf_counter()
+        await outbox.send()
+        if failpoints.armed:
+            failpoints.reach("after_produce")
 
     async def assign(self, tps: Sequence[TP]) -> None:
         """Own exactly *tps*, each from its committed offset on, kept through the rebalance or not.
@@ -272,7 +274,7 @@ class IntakePartitions:
             self._owned = {}
 
     async def commit(self) -> None:
-        """Send what a round that was cut short has left, commit what is acknowledged of every partition.
+        """Commit of every partition the offset before which all is acknowledged.
 
         Raises
         ------
@@ -280,7 +282,6 @@ class IntakePartitions:
             If the brokers refused a batch: what follows it must not count as written.
         """
         async with self._committing:
-            await self._outbox.send()
             found = [(partition, partition.sent.offset()) for partition in self._owned.values()]
             due = {one: offset for one, offset in found if offset is not None and offset > one.committed}
             offsets = {one.tp: Committed(offset) for one, offset in due.items()}

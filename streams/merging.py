@@ -7,7 +7,7 @@ that all of them have reached.
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from math import inf
 
 import structlog
@@ -26,6 +26,10 @@ SOON_MS = 1_000
 
 What one partition is ahead of another is at most that, wherever both have more to give.
 """
+
+
+Round = Sequence[tuple[TP, Chunk]]
+"""A chunk each of some partitions, to be worked off in this order."""
 
 
 class Merge:
@@ -63,7 +67,7 @@ class Merge:
         self._given_up.clear()
         self._waits_since = None
 
-    def take(self, size: Callable[[TP], int], has_more: Mapping[TP, bool]) -> list[tuple[TP, Chunk]]:
+    def take(self, size: Callable[[TP], int], has_more: Mapping[TP, bool]) -> Round:
         """Return the next round, at most *size* records of each partition; empty if there is to be waited.
 
         Parameters
@@ -90,7 +94,7 @@ class Merge:
             self._waits_since = None
         return taken
 
-    def _up_to(self, time_ms: float, size: Callable[[TP], int]) -> list[tuple[TP, Chunk]]:
+    def _up_to(self, time_ms: float, size: Callable[[TP], int]) -> Round:
         """Take of each partition what comes up to *time_ms*, those first that begin first."""
         taken = []
         for tp in sorted(self._held, key=lambda tp: (self._held[tp].records[0].timestamp, tp)):

@@ -1,4 +1,4 @@
-"""Chunk transport: one Faust message carries the records of one partition from one fetch.
+"""Chunk transport: one Faust message carries records of one partition from one fetch, or a round of several.
 
 With `streams.consumer_thread` the only file that touches private parts of Faust and mode;
 ``tests/contract/test_seams.py`` asserts each of them. Why each seam is as it is:
@@ -19,7 +19,7 @@ from faust.types.tuples import ConsumerMessage
 
 from streams.chunking import Chunk
 from streams.consumer_thread import ChunkConsumerThread
-from streams.merging import Merge
+from streams.merging import Merge, Round
 from streams.ports import Committed
 
 SEEKING_PAUSE_S = 0.005
@@ -144,14 +144,14 @@ class ChunkConsumer(driver.Consumer):
     def _in_turn(self, waiting: list[tuple[TP, Chunk]], generation_id: int) -> Iterator[tuple[TP, Any]]:
         """Yield one chunk of each hot partition after the other, and other topics record by record.
 
-        Of merged topics each turn has what comes up to a common time.
+        Of merged topics each turn has a round: what comes up to a common time, as one message.
         """
         size, is_whole = self.app.chunk_size, True
         while waiting or is_whole:
             round_ = self._merge.take(size, self._more()) if self.app.merged_topics else []
-            for n, (tp, chunk) in enumerate(round_, 1):
-                ends_round = n == len(round_)
-                yield tp, self._to_chunk(tp, chunk._replace(ends_round=ends_round), generation_id)
+            if round_:
+                tp, chunk = round_[0]
+                yield tp, self._wrap(tp, chunk, round_, generation_id)
             is_whole = bool(round_)
             rest: list[tuple[TP, Chunk]] = []
             for tp, chunk in waiting:
@@ -159,7 +159,7 @@ class ChunkConsumer(driver.Consumer):
                     yield from ((tp, self._to_message(tp, record)) for record in chunk.records)
                     continue
                 head, tail = chunk.split(size(tp))
-                yield tp, self._to_chunk(tp, head, generation_id)
+                yield tp, self._wrap(tp, head, head, generation_id)
                 if tail is not None:
                     rest.append((tp, tail))
             waiting = rest
@@ -176,7 +176,7 @@ class ChunkConsumer(driver.Consumer):
     ) -> Any:
         """Fetch nothing of what is held back, or paused."""
         wanted = active_partitions
-        if wanted is not None and (held := self._merge.held | self.app.paused()):
+        if wanted is not None and (held := self._merge.held | self.app.paused() | self._full(wanted)):
             wanted = wanted - held
             timeout = min(timeout, PAUSED_WAIT_S)
             if not wanted:
@@ -184,14 +184,21 @@ class ChunkConsumer(driver.Consumer):
                 return {}
         return await super()._getmany(wanted, timeout)
 
+    def _full(self, active: set[TP]) -> set[TP]:
+        """Return all merged partitions of *active* if one is paused: a round is a message of one of them."""
+        merged = self.app.merged_topics
+        if not any(tp.topic in merged for tp in self._buffered_partitions):
+            return set()
+        return {tp for tp in active if tp.topic in merged}
+
     async def on_partitions_revoked(self, revoked: set[TP]) -> None:
         """Forget where partitions stood: nothing is delivered before the next seek."""
         self._fetched_up_to.clear()
         self._merge.clear()
         await super().on_partitions_revoked(revoked)
 
-    def _to_chunk(self, tp: TP, chunk: Chunk, generation_id: int) -> ConsumerMessage:
-        """Wrap *chunk* as one message; its offset is that of the last record, so a stale one is dropped."""
+    def _wrap(self, tp: TP, chunk: Chunk, value: Chunk | Round, generation_id: int) -> ConsumerMessage:
+        """Make *value* one message; its offset is the last one of *chunk*, so a stale one is dropped."""
         last = chunk.records[-1]
         return ConsumerMessage(
             tp.topic,
@@ -201,7 +208,7 @@ class ChunkConsumer(driver.Consumer):
             last.timestamp_type,
             [],
             None,
-            chunk,  # type: ignore[arg-type] # the point of this class
+            value,  # type: ignore[arg-type] # the point of this class
             None,
             tp=tp,
             generation_id=generation_id,

@@ -108,12 +108,14 @@ class IntakeProcess(Process):
         self.world.counts["taken in"] += counts.taken
 
     def _fetch(self) -> tuple[Any, Any]:
-        """Fetch a chunk: the last of a round, or one that is sent with the next, or by the next commit."""
-        flow, fetched = super()._fetch()
-        if fetched is None:
-            return flow, None
-        tp, chunk = fetched
-        return flow, (tp, chunk._replace(ends_round=self.world.rng.random() < 0.5))
+        """Fetch a round of one chunk or several."""
+        flow, first = super()._fetch()
+        if flow is None:
+            return None, None
+        chunks = [first]
+        while flow.has_records and self.world.rng.random() < 0.5:
+            chunks.append(flow.fetch())
+        return flow, (chunks,)
 
     def start(self) -> None:
         for work in (self._consume, self._recover, self._fold):

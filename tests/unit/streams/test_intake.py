@@ -11,6 +11,7 @@ from aiokafka.errors import KafkaTimeoutError
 from faust.types import TP
 
 from headrace.errors import HeadraceError, LostRecordsError
+from streams import intake
 from streams.acknowledgements import Acknowledgements
 from streams.chunking import FIRST_RECORDS, Chunk
 from streams.intake import IntakePartitions, LogOutbox
@@ -78,19 +79,17 @@ class Worker:
 async def test_records_go_in_order_to_the_partitions_they_are_put_in() -> None:
     worker = Worker()
     await worker.partitions.assign([A, B])
-    await worker.partitions.process(A, chunk(0, 3))
-    await worker.partitions.process(B, chunk(0, 1))
-    await worker.partitions.process(A, chunk(4, 5))
+    await worker.partitions.process([(A, chunk(0, 3))])
+    await worker.partitions.process([(B, chunk(0, 1))])
+    await worker.partitions.process([(A, chunk(4, 5))])
     assert worker.written() == {0: ["0:0", "0:2", "1:0", "0:4"], 1: ["0:1", "0:3", "1:1", "0:5"]}
     assert worker.partitions.positions() == {A: 6, B: 2}
 
 
-async def test_a_round_is_sent_together_at_its_end() -> None:
+async def test_a_round_is_sent_together() -> None:
     worker = Worker()
     await worker.partitions.assign([A, B])
-    await worker.partitions.process(A, chunk(0, 3)._replace(ends_round=False))
-    assert worker.written() == {}
-    await worker.partitions.process(B, chunk(0, 1))
+    await worker.partitions.process([(A, chunk(0, 3)), (B, chunk(0, 1))])
     assert len(worker.producer.sent) == 2
     assert worker.written() == {0: ["0:0", "0:2", "1:0"], 1: ["0:1", "0:3", "1:1"]}
     worker.producer.acknowledge(0)
@@ -101,60 +100,60 @@ async def test_a_round_is_sent_together_at_its_end() -> None:
     assert worker.group.offsets == {A: Committed(4), B: Committed(2)}
 
 
-async def test_a_round_ends_too_with_a_chunk_of_a_partition_that_is_not_owned_any_more() -> None:
+async def test_of_a_round_that_holds_a_partition_of_another_worker_the_rest_is_taken_in() -> None:
     worker = Worker()
     await worker.partitions.assign([A])
-    await worker.partitions.process(A, chunk(0, 3)._replace(ends_round=False))
-    await worker.partitions.process(B, chunk(0, 1))
+    await worker.partitions.process([(B, chunk(0, 1)), (A, chunk(0, 3))])
     assert worker.written() == {0: ["0:0", "0:2"], 1: ["0:1", "0:3"]}
+    assert worker.partitions.positions() == {A: 4}
 
 
-async def test_a_round_of_more_than_a_batch_is_sent_before_its_end() -> None:
+@pytest.fixture
+def others_first(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Any chunk takes so long that others have their turn after it."""
+    monkeypatch.setattr(intake, "TARGET_S", -1.0)
+
+
+async def test_a_round_that_takes_long_lets_others_work_and_is_sent_in_parts(others_first: None) -> None:
     worker = Worker()
-    worker.producer.batch_size = 200
-    await worker.partitions.assign([A])
-    await worker.partitions.process(A, chunk(0, 99)._replace(ends_round=False))
-    assert sum(map(len, worker.written().values())) == 100
-
-
-@pytest.mark.parametrize("what", ["commit", "settle"])
-async def test_what_a_round_that_was_cut_short_has_left_is_sent_by_a(what: str) -> None:
-    worker = Worker()
-    await worker.partitions.assign([A])
-    await worker.partitions.process(A, chunk(0, 3)._replace(ends_round=False))
-    sending = asyncio.create_task(getattr(worker.partitions, what)())
-    for _ in range(5):
-        await asyncio.sleep(0)
-    assert worker.written() == {0: ["0:0", "0:2"], 1: ["0:1", "0:3"]}
-    worker.producer.acknowledge()
-    await sending
-    await worker.partitions.commit()
-    assert worker.group.offsets == {A: Committed(4)}
-
-
-async def test_what_was_not_sent_when_partitions_are_assigned_anew_is_taken_in_again() -> None:
-    worker = Worker()
-    await worker.partitions.assign([A])
-    await worker.partitions.process(A, chunk(0, 3)._replace(ends_round=False))
-    await worker.partitions.assign([A])
-    await worker.partitions.process(A, chunk(0, 1))
+    await worker.partitions.assign([A, B])
+    taking_in = asyncio.create_task(worker.partitions.process([(A, chunk(0, 1)), (B, chunk(0, 1))]))
+    await asyncio.sleep(0)
     assert worker.written() == {0: ["0:0"], 1: ["0:1"]}
+    await taking_in
+    assert worker.written() == {0: ["0:0", "1:0"], 1: ["0:1", "1:1"]}
+
+
+@pytest.mark.parametrize("is_back", [True, False], ids=["came back", "gone"])
+async def test_a_round_ends_when_partitions_are_given_away_within_it(
+    others_first: None, is_back: bool
+) -> None:
+    worker = Worker()
+    await worker.partitions.assign([A, B])
+    taking_in = asyncio.create_task(worker.partitions.process([(A, chunk(0, 1)), (B, chunk(0, 1))]))
+    await asyncio.sleep(0)
+    worker.producer.acknowledge()
+    await worker.partitions.settle()
+    if is_back:
+        await worker.partitions.assign([A, B])
+    await taking_in
+    assert worker.written() == {0: ["0:0"], 1: ["0:1"]}
+    assert worker.group.offsets == {A: Committed(2)}
 
 
 async def test_a_send_that_was_cancelled_is_gone_on_with_and_nothing_counts_before() -> None:
     worker = Worker()
     await worker.partitions.assign([A, B])
-    await worker.partitions.process(A, chunk(0, 3)._replace(ends_round=False))
     with worker.producer.full_after(1):
-        committing = asyncio.create_task(worker.partitions.commit())
+        taking_in = asyncio.create_task(worker.partitions.process([(A, chunk(0, 3))]))
         for _ in range(5):
             await asyncio.sleep(0)
-        committing.cancel()
+        taking_in.cancel()
         with pytest.raises(asyncio.CancelledError):
-            await committing
+            await taking_in
     assert worker.written() == {0: ["0:0", "0:2"]}
     worker.producer.acknowledge()
-    await worker.partitions.process(B, chunk(0, 1))
+    await worker.partitions.process([(B, chunk(0, 1))])
     await worker.partitions.commit()
     assert worker.written() == {0: ["0:0", "0:2", "1:0"], 1: ["0:1", "0:3", "1:1"]}
     assert worker.group.offsets == {}
@@ -166,8 +165,8 @@ async def test_a_send_that_was_cancelled_is_gone_on_with_and_nothing_counts_befo
 async def test_an_offset_is_committed_when_all_before_it_is_acknowledged() -> None:
     worker = Worker()
     await worker.partitions.assign([A])
-    await worker.partitions.process(A, chunk(0, 3))
-    await worker.partitions.process(A, chunk(4, 5))
+    await worker.partitions.process([(A, chunk(0, 3))])
+    await worker.partitions.process([(A, chunk(4, 5))])
     worker.producer.acknowledge(0, 2, 3)
     await worker.partitions.commit()
     assert worker.group.offsets == {}
@@ -179,8 +178,8 @@ async def test_an_offset_is_committed_when_all_before_it_is_acknowledged() -> No
 async def test_a_batch_that_was_refused_stops_the_worker_and_nothing_behind_it_is_committed() -> None:
     worker = Worker()
     await worker.partitions.assign([A])
-    await worker.partitions.process(A, chunk(0, 1))
-    await worker.partitions.process(A, chunk(2, 3))
+    await worker.partitions.process([(A, chunk(0, 1))])
+    await worker.partitions.process([(A, chunk(2, 3))])
     worker.producer.refuse(0, KafkaTimeoutError())
     worker.producer.acknowledge(1, 2, 3)
     for _ in range(2):
@@ -200,7 +199,7 @@ async def test_whoever_takes_over_begins_at_the_committed_offset_else_at_the_beg
 async def test_a_partition_that_is_kept_begins_at_the_committed_offset_too() -> None:
     worker = Worker()
     await worker.partitions.assign([A])
-    await worker.partitions.process(A, chunk(0, 3))
+    await worker.partitions.process([(A, chunk(0, 3))])
     await worker.partitions.assign([A])
     assert worker.partitions.positions() == {A: 0}
 
@@ -208,15 +207,15 @@ async def test_a_partition_that_is_kept_begins_at_the_committed_offset_too() -> 
 async def test_before_partitions_go_all_is_committed_and_no_chunk_is_taken_any_more() -> None:
     worker = Worker()
     await worker.partitions.assign([A])
-    await worker.partitions.process(A, chunk(0, 3))
+    await worker.partitions.process([(A, chunk(0, 3))])
     settling = asyncio.create_task(worker.partitions.settle())
     for _ in range(5):
         await asyncio.sleep(0)
-    await worker.partitions.process(A, chunk(4, 5))
+    await worker.partitions.process([(A, chunk(4, 5))])
     worker.producer.acknowledge()
     await settling
     assert worker.group.offsets == {A: Committed(4)}
-    await worker.partitions.process(A, chunk(4, 5))
+    await worker.partitions.process([(A, chunk(4, 5))])
     assert len(worker.producer.sent) == 2
     assert A not in worker.partitions
 
@@ -224,19 +223,19 @@ async def test_before_partitions_go_all_is_committed_and_no_chunk_is_taken_any_m
 async def test_what_came_already_is_skipped_and_what_never_came_is_an_error() -> None:
     worker = Worker()
     await worker.partitions.assign([A])
-    await worker.partitions.process(A, chunk(0, 3))
-    await worker.partitions.process(A, chunk(2, 5, follows=0))
+    await worker.partitions.process([(A, chunk(0, 3))])
+    await worker.partitions.process([(A, chunk(2, 5, follows=0))])
     assert worker.written() == {0: ["0:0", "0:2", "0:4"], 1: ["0:1", "0:3", "0:5"]}
     with pytest.raises(HeadraceError, match="never delivered"):
-        await worker.partitions.process(A, chunk(9, 9, follows=8))
-    await worker.partitions.process(A, Chunk(chunk(4, 5).records, 4))
+        await worker.partitions.process([(A, chunk(9, 9, follows=8))])
+    await worker.partitions.process([(A, Chunk(chunk(4, 5).records, 4))])
     assert worker.partitions.positions() == {A: 6}
 
 
 async def test_a_commit_that_the_group_refuses_counts_for_nothing() -> None:
     worker = Worker()
     await worker.partitions.assign([A])
-    await worker.partitions.process(A, chunk(0, 3))
+    await worker.partitions.process([(A, chunk(0, 3))])
     worker.producer.acknowledge()
     worker.group.is_member = False
     await worker.partitions.commit()
@@ -270,7 +269,7 @@ async def test_records_deleted_before_they_were_taken_in_are_an_error_unless_tha
 async def test_each_partition_learns_its_own_chunk_size() -> None:
     worker = Worker()
     await worker.partitions.assign([A, B])
-    await worker.partitions.process(A, chunk(0, 99))
+    await worker.partitions.process([(A, chunk(0, 99))])
     assert worker.partitions[A].sizer.size != FIRST_RECORDS
     assert worker.partitions[B].sizer.size == FIRST_RECORDS
 
@@ -280,7 +279,6 @@ async def test_a_record_that_does_not_fit_starts_the_next_batch() -> None:
     outbox = LogOutbox(lambda: producer)  # type: ignore[arg-type, return-value]
     for n in range(9):
         outbox.append("log", 0, b"k", b"%d" % n * 60, n)
-    assert outbox.is_full
     sent = Acknowledgements()
     outbox.tell(sent, 9)
     await outbox.send()

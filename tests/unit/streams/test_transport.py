@@ -104,6 +104,24 @@ async def test_a_partition_whose_buffer_is_full_is_not_fetched(prepare: Prepare)
     assert (tp, offsets(message.value)) == (A, list(range(10)))
 
 
+async def test_merged_partitions_are_not_fetched_while_one_is_full_that_a_round_came_with(
+    prepare: Prepare,
+) -> None:
+    bench = await prepare({A: 10, B: 10})
+    bench.app.merged_topics = frozenset({"hot"})
+    await bench.consumer.perform_seek()
+    bench.consumer.on_buffer_full(A)
+    n_fetches = bench.log.n_fetches
+    assert await bench.delivered() == []
+    assert bench.log.n_fetches == n_fetches
+    bench.consumer.on_buffer_drop(A)
+    [(_, message)] = await bench.delivered()
+    assert [(tp, offsets(chunk)) for tp, chunk in message.value] == [
+        (A, list(range(10))),
+        (B, list(range(10))),
+    ]
+
+
 async def test_what_was_fetched_while_the_buffer_filled_up_is_still_delivered(prepare: Prepare) -> None:
     bench = await prepare({A: 10})
     await bench.consumer.perform_seek()
@@ -160,17 +178,21 @@ class Trouble:
             bench.log.meanwhile = self.rng.choice([self.rebalance, bench.consumer.perform_seek, self.stall])
         async for tp, message in bench.consumer.getmany(1.0):
             if message.generation_id == bench.app.consumer_generation_id:  # as Faust's streams do
-                await bench.partitions[tp].process(message.value)
+                is_round = tp.topic in bench.app.merged_topics
+                for of, chunk in message.value if is_round else [(tp, message.value)]:
+                    await bench.partitions[of].process(chunk)
             if not calm and self.rng.random() < 0.2:
                 await self.rng.choice([self.rebalance, self.stall])()
 
 
+@pytest.mark.parametrize("merged", [frozenset(), frozenset({"hot"})], ids=["apart", "in rounds"])
 @pytest.mark.parametrize("seed", range(12))
 async def test_whatever_interrupts_it_every_record_is_folded_once_and_in_order(
-    prepare: Prepare, seed: int
+    prepare: Prepare, seed: int, merged: frozenset[str]
 ) -> None:
     rng = random.Random(seed)
     bench = await prepare({A: 1_500, B: 1_000}, fetch=rng.choice([30, 90, 300]))
+    bench.app.merged_topics = merged
     trouble = Trouble(bench, rng)
     await bench.consumer.perform_seek()
     for _ in range(60):
@@ -200,7 +222,8 @@ async def test_merged_topics_come_in_the_order_of_their_times_whatever_is_fetche
 
     got: list[tuple[TP, ConsumerRecord]] = []
     for _ in range(40):
-        got += [(tp, one) for tp, message in await bench.delivered() for one in message.value.records]
+        rounds = [message.value for _, message in await bench.delivered()]
+        got += [(tp, one) for chunks in rounds for tp, chunk in chunks for one in chunk.records]
 
     assert [one.offset for tp, one in got if tp == A] == list(range(400))
     assert [one.offset for tp, one in got if tp == B] == list(range(40))
@@ -222,7 +245,8 @@ async def test_what_is_held_back_is_fetched_again_after_a_seek(prepare: Prepare)
     await bench.consumer.perform_seek()
     got: list[tuple[TP, int]] = []
     for _ in range(20):
-        got += [(tp, n) for tp, message in await bench.delivered() for n in offsets(message.value)]
+        rounds = [message.value for _, message in await bench.delivered()]
+        got += [(tp, n) for chunks in rounds for tp, chunk in chunks for n in offsets(chunk)]
 
     assert [n for tp, n in got if tp == B] == list(range(10))
     assert [n for tp, n in got if tp == A][-1] == 299
