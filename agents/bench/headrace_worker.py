@@ -6,13 +6,13 @@ import asyncio
 from collections.abc import Sequence
 from typing import Any
 
-from agents.bench.peers.common import Clock, arguments
+from agents.bench.peers.common import Clock, Half, arguments
 from agents.bench.pipelines import build
 from agents.worker import Worker
 from agents.worker_metrics import WorkerMetrics
 from headrace import logs
 from headrace.fold import Counts, Fold, Record
-from headrace.settings import load
+from headrace.settings import Settings, load
 
 
 class CountingMetrics(WorkerMetrics):
@@ -34,11 +34,17 @@ class CountingMetrics(WorkerMetrics):
             self.folded.set()
 
 
+def settings(bootstrap: str) -> Settings:
+    """Return the settings of the worker: all are the defaults, but a snapshot may name our own model."""
+    own = f"{Half.__module__}.{Half.__qualname__}"
+    return load(bootstrap=bootstrap, http_port=0, snapshot_classes=(own,))
+
+
 async def main() -> None:
     """Run the worker until the events asked for are folded, acknowledged and committed."""
     asked = arguments()
     pipeline = build(asked.group, asked.source, asked.model)
-    worker = Worker(pipeline, load(bootstrap=asked.bootstrap, http_port=0), target="bench")
+    worker = Worker(pipeline, settings(asked.bootstrap), target="bench")
     metrics = CountingMetrics(pipeline.name, pipeline.log.name, asked.events)
     worker.metrics = metrics
     running = asyncio.create_task(worker.run())

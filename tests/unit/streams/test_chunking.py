@@ -7,7 +7,7 @@ from typing import NamedTuple
 from hypothesis import given
 from hypothesis import strategies as st
 
-from streams.chunking import MAX_RECORDS, Chunk, ChunkSizer
+from streams.chunking import MAX_RECORDS, Chunk, ChunkSizer, portion
 
 
 class Record(NamedTuple):
@@ -30,6 +30,10 @@ def test_cut_to_pieces_a_chunk_still_has_every_record_and_each_piece_follows_the
         follows = head.records[-1].offset + 1
         pieces += [record.offset for record in head.records]
     assert pieces == numbers
+
+
+def test_two_chunks_go_as_one_where_as_much_waits() -> None:
+    assert [portion(50, n) for n in (1, 50, 99, 100, 10_000)] == [50, 50, 50, 100, 100]
 
 
 @given(offsets, st.integers(0, 10_001))
