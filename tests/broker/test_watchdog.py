@@ -82,7 +82,7 @@ pipeline = hr.Pipeline(
 
 
 def attach(app):
-    async def never(tp, chunk):
+    async def never(chunks):
         await asyncio.Event().wait()
 
     app.intake.process = never
