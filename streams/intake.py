@@ -80,7 +80,7 @@ class LogOutbox:
     async def send(self) -> None:
         """Send all batches; waits while the producer's buffer for a partition is full."""
         async with self._turn:
-            if not (self._told or self._sending):
+            if not (self._filling or self._full or self._sending or self._told):
                 return
             self._full.extend(self._filling.items())
             self._filling = {}

@@ -17,7 +17,7 @@ from faust.transport.drivers import aiokafka as driver
 from faust.types import TP
 from faust.types.tuples import ConsumerMessage
 
-from streams.chunking import Chunk, portion
+from streams.chunking import Chunk
 from streams.consumer_thread import ChunkConsumerThread
 from streams.merging import Merge, Round
 from streams.ports import Committed
@@ -158,7 +158,7 @@ class ChunkConsumer(driver.Consumer):
                 if tp.topic not in self.app.hot_topics:
                     yield from ((tp, self._to_message(tp, record)) for record in chunk.records)
                     continue
-                head, tail = chunk.split(portion(size(tp), len(chunk.records)))
+                head, tail = chunk.split(size(tp))
                 yield tp, self._wrap(tp, head, head, generation_id)
                 if tail is not None:
                     rest.append((tp, tail))

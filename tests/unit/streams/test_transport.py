@@ -46,15 +46,15 @@ async def test_partitions_take_turns_in_chunks_and_each_chunk_follows_the_one_be
     prepare: Prepare,
 ) -> None:
     n = FIRST_RECORDS
-    bench = await prepare({A: 3 * n + 10, B: n + 10}, fetch=1_000)
+    bench = await prepare({A: 2 * n + 10, B: n + 10}, fetch=1_000)
     await bench.consumer.perform_seek()
     got = await bench.delivered()
     assert [(tp, len(m.value.records), m.value.follows) for tp, m in got] == [
-        (A, 2 * n, 0),
+        (A, n, 0),
         (B, n, 0),
-        (A, n, 2 * n),
+        (A, n, n),
         (B, 10, n),
-        (A, 10, 3 * n),
+        (A, 10, 2 * n),
     ]
 
 
