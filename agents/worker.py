@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import gc
 import os
 import signal
 import time
@@ -15,6 +14,7 @@ from aiokafka.errors import KafkaError
 from faust.types import TP
 
 from agents import health, intake, learning, rounds, stands, watchdog
+from agents.garbage import collect_rarely
 from agents.lag import LagWatch
 from agents.lease import Lease, clock, end_evicted
 from agents.ownership import owning
@@ -34,9 +34,6 @@ from streams.partitions import Partitions
 from streams.transport import raw_producer
 
 log = structlog.get_logger(__name__)
-
-GC_THRESHOLD = 20_000, 20, 20
-"""Collections are for cycles, of which a fold makes none: Python's own, 700, took a twentieth of its time."""
 
 STOP_LIMIT_S = 10.0
 """A worker that has not stopped by itself after this long ends the hard way."""
@@ -180,9 +177,7 @@ class Worker:
         app.on_partitions_revoked.connect(self._revoked, weak=False)  # type: ignore[arg-type] # types are too wide
         self._state = "joining the group"
         app.in_worker = True
-        gc.collect()
-        gc.freeze()  # a collection need not look at the libraries, a third of a million objects
-        gc.set_threshold(*GC_THRESHOLD)
+        collect_rarely()
         watchers = [
             rounds.commit(self._owners, self.settings, self.target),
             rounds.write_down(self._partitions),

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import gc
 from bisect import bisect_left
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager, suppress
@@ -12,6 +11,7 @@ from typing import Any, Protocol
 
 from aiokafka import AIOKafkaProducer
 
+from agents.garbage import collect_rarely
 from agents.ownership import keyring, sealer
 from agents.sealing import Sealer
 from agents.travel import log
@@ -52,8 +52,7 @@ async def _refold(orders: Orders, passages: Sequence[Passage], tell: Tell) -> li
 def opened(orders: Orders) -> Sealer:
     """Return the pipeline of *orders* with what opens its snapshots; get the process ready to fold."""
     sealing = sealer(load_pipeline(orders.target), orders.settings, keyring(orders.settings))
-    gc.collect()
-    gc.freeze()  # a collection need not look at the libraries
+    collect_rarely()
     return sealing
 
 
