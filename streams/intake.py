@@ -10,6 +10,7 @@ import asyncio
 import time
 from collections import deque
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from typing import Any, Protocol
 
 import aiokafka
@@ -260,12 +261,17 @@ class IntakePartitions:
         return max(offset, bounds.start)
 
     async def settle(self) -> None:
-        """Take no other chunk, send, wait for acknowledgements, commit: before partitions are given away."""
+        """Take no other chunk, send, wait for acknowledgements, commit: before partitions are given away.
+
+        What cannot be sent in time is left to the next owner, who begins at what is committed.
+        """
         self._n_settled += 1
         owned, outbox = self._owned, self._outbox
         for partition in owned.values():
             partition.is_closed = True
-        await outbox.send()
+        with suppress(TimeoutError):
+            async with asyncio.timeout(DRAIN_TIMEOUT_S):
+                await outbox.send()
         await asyncio.gather(*(partition.sent.drain(DRAIN_TIMEOUT_S) for partition in owned.values()))
         if owned and failpoints.armed:
             failpoints.reach("in_revoke")

@@ -10,6 +10,8 @@ from __future__ import annotations
 import asyncio
 import gc
 import time
+from collections.abc import Awaitable, Callable
+from functools import partial
 
 from agents.bench.flights.asked import arguments
 from agents.bench.flights.pipelines import pipeline
@@ -31,7 +33,7 @@ ROWS_AHEAD_S = 3 * 86_400.0
 """So the rows that flights join are in the log before them, however intake mixes these days."""
 
 TOGETHER = 200
-"""Records sent at once: some two hours of departures. One by one they would take an eighth of a core."""
+"""Records sent at once, some two hours of departures: the feeder shares the machine with what is measured."""
 
 POLL_S = 0.05
 STILL_S = 180.0
@@ -41,7 +43,7 @@ STILL_S = 180.0
 async def main() -> None:
     """Send all records, each when enough of those before it are in the log."""
     asked = arguments()
-    name, partitions = pipeline.name, pipeline.log.partitions
+    name, copies = pipeline.name, 1 if asked.killed else pipeline.log.partitions
     # All now: what the feeder does later, it does beside the worker that is measured.
     records = list(data.records(asked.flights, rows_ahead_s=ROWS_AHEAD_S))
     gc.freeze()
@@ -52,30 +54,34 @@ async def main() -> None:
         client.admin(asked.bootstrap) as admin,
         client.reader(asked.bootstrap) as reader,
     ):
+        count = partial(n_taken_in, admin, name) if asked.killed else partial(n_in_log, reader, pipeline.log)
         outbox, sent = LogOutbox(lambda: producer), Acknowledgements()
         partitions_of = {spec.name: spec.partitions for spec in topic_specs(pipeline)}
         clock.start()
         for start in range(0, len(records), TOGETHER):
-            still_since = time.monotonic()
-            while n_sent - n_done >= LEAD:
-                await asyncio.sleep(POLL_S)
-                before = n_done
-                n_done = await (n_taken_in(admin, name) if asked.killed else n_in_log(reader, pipeline.log))
-                if n_done > before:
-                    still_since = time.monotonic()
-                elif time.monotonic() - still_since > STILL_S:
-                    raise SystemExit(
-                        f"of {n_sent:,} records {n_done:,} were taken in, and none for {STILL_S:.0f} s"
-                    )
+            n_done = await _until(count, n_done, n_sent - LEAD + 1)
             for topic, key, value, timestamp_ms in records[start : start + TOGETHER]:
                 to = topic_of(topic, name)
                 outbox.append(to, partition_of(key, partitions_of[to]), key, value, timestamp_ms)
-                n_sent += 1 if asked.killed else n_copies(topic, partitions)
+                n_sent += n_copies(topic, copies)
             outbox.tell(sent, n_sent)
             await outbox.send()
         await producer.flush()
         sent.offset()  # raises what a batch was refused for
     clock.report(n_sent)
+
+
+async def _until(count: Callable[[], Awaitable[int]], n_done: int, wanted: int) -> int:
+    """Return what *count* says, as soon as that is *wanted*; *n_done* is what it said last."""
+    still_since = time.monotonic()
+    while n_done < wanted:
+        await asyncio.sleep(POLL_S)
+        before, n_done = n_done, await count()
+        if n_done > before:
+            still_since = time.monotonic()
+        elif time.monotonic() - still_since > STILL_S:
+            raise SystemExit(f"{n_done:,} records were taken in, and none more for {STILL_S:.0f} s")
+    return n_done
 
 
 if __name__ == "__main__":

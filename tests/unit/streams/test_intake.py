@@ -162,6 +162,20 @@ async def test_a_send_that_was_cancelled_is_gone_on_with_and_nothing_counts_befo
     assert worker.group.offsets == {A: Committed(4), B: Committed(2)}
 
 
+async def test_partitions_are_given_away_in_time_although_the_producer_takes_nothing(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(intake, "DRAIN_TIMEOUT_S", 0.01)
+    worker = Worker()
+    await worker.partitions.assign([A])
+    with worker.producer.full_after(0):
+        taking_in = asyncio.create_task(worker.partitions.process([(A, chunk(0, 3))]))
+        await worker.partitions.settle()
+        assert A not in worker.partitions
+    await taking_in
+    assert worker.group.offsets == {}
+
+
 async def test_an_offset_is_committed_when_all_before_it_is_acknowledged() -> None:
     worker = Worker()
     await worker.partitions.assign([A])
