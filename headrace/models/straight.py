@@ -31,22 +31,22 @@ Transform = Callable[[Any], Any]
 
 
 class Part(NamedTuple):
-    """A transformer that learns, if it does, and passes on the features that *choose* leaves of an event."""
+    """A transformer that learns, if it does, and passes on the features that *choose* leaves of an event.
+
+    ``learn_transform`` learns and passes on in one, if the rest of a union may learn later.
+    """
 
     choose: Transform | None
     learn: Learn | None
     transform: Transform
+    learn_transform: Transform | None = None
 
 
 class Stage(NamedTuple):
-    """A transformer, or a union of several: how an event is passed on, and how it is learned before.
-
-    Where ``learn`` is given, ``learn_transform`` is that and then ``transform``.
-    """
+    """A transformer, or a union of several: how an event is passed on, and how it is learned before."""
 
     transform: Transform
     learn_transform: Transform
-    learn: Learn | None = None
 
 
 class Straight:
@@ -86,17 +86,32 @@ def _stage(step: Any) -> Stage | None:
         return _union([_part(each) for each in step.transformers.values()])
     if not _learns(step):
         return Stage(step.transform_one, step.transform_one)
-    return Stage(step.transform_one, _learning_first(step.learn_one, step.transform_one), step.learn_one)
+    scaling = _scaling(step)
+    return Stage(step.transform_one, scaling or _learning_first(step.learn_one, step.transform_one))
 
 
 def _part(step: Any) -> Part:
-    """Return *step* of a union; of a pipeline that chooses features for one transformer, the two."""
-    if type(step) is compose.Pipeline and len(step.steps) == 2:
-        choice, last = step.steps.values()
-        if type(choice) in _CHOOSING and type(last) in _STEADY:
+    """Return *step* of a union; of a pipeline that chooses features, all that is in it."""
+    if type(step) is compose.Pipeline and step.steps:
+        *before, last = step.steps.values()
+        is_choice = type(last) in _CHOOSING
+        if all(type(each) in _CHOOSING for each in before) and (is_choice or type(last) in _STEADY):
             step._build_plan()  # noqa: SLF001 - river's own: a pipeline that has worked has it in its state
-            return Part(choice.transform_one, last.learn_one, last.transform_one)
+            choose = _in_turn([each.transform_one for each in before])
+            return Part(choose, None if is_choice else last.learn_one, last.transform_one, _scaling(last))
     return Part(None, step.learn_one if _learns(step) else None, step.transform_one)
+
+
+def _in_turn(transforms: list[Transform]) -> Transform | None:
+    if len(transforms) <= 1:
+        return transforms[0] if transforms else None
+
+    def transform(x: Any) -> Any:
+        for each in transforms:
+            x = each(x)
+        return x
+
+    return transform
 
 
 def _learns(part: Any) -> bool:
@@ -117,23 +132,49 @@ def _union(parts: list[Part]) -> Stage:
 
     def transform(x: Any) -> Any:
         made: dict[Any, Any] = {}
-        for choose, _, transform_one in reversed(parts):
+        for choose, _, transform_one, _ in reversed(parts):
             made.update(transform_one(x if choose is None else choose(x)))
         return made
 
     def learn_transform(x: Any) -> Any:
-        chosen = []
-        for choose, learn, _ in parts:
+        passed: list[tuple[Any, Transform | None]] = []
+        for choose, learn, transform_one, at_once in parts:
             own = x if choose is None else choose(x)
+            if at_once is not None:
+                passed.append((at_once(own), None))
+                continue
             if learn is not None:
                 learn(own)
-            chosen.append(own)
+            passed.append((own, transform_one))
         made: dict[Any, Any] = {}
-        for (_, _, transform_one), own in zip(reversed(parts), reversed(chosen), strict=True):
-            made.update(transform_one(own))
+        for own, transform_one in reversed(passed):
+            made.update(own if transform_one is None else transform_one(own))
         return made
 
     return Stage(transform, learn_transform)
+
+
+def _scaling(step: Any) -> Transform | None:
+    """Return how a scaler over all it has seen learns and passes on in one go, if *step* is such a one.
+
+    What it does with each number, and in which order, is what `preprocessing.StandardScaler` does.
+    """
+    if type(step) is not preprocessing.StandardScaler or not step.with_std or step.window_size is not None:
+        return None
+
+    def learn_transform(x: Any) -> Any:
+        counts, means, variances, scaled = step.counts, step.means, step.vars, {}
+        for name, value in x.items():
+            counts[name] = n = counts[name] + 1
+            before = value - means[name]
+            means[name] = mean = means[name] + before / n
+            after = value - mean
+            variance = variances[name]
+            variances[name] = variance = variance + (before * after - variance) / n
+            scaled[name] = after / variance**0.5 if variance else 0.0
+        return scaled
+
+    return learn_transform
 
 
 def _asking(transforms: tuple[Transform, ...], verb: Callable[[Any], Any]) -> Callable[[Any], Any]:
@@ -152,20 +193,16 @@ def _asking(transforms: tuple[Transform, ...], verb: Callable[[Any], Any]) -> Ca
 def _learning_with_label(
     stages: tuple[Stage, ...], learn_last: Callable[[Any, Any], None]
 ) -> Callable[..., None]:
-    if len(stages) == 1 and (learn := stages[0].learn) is not None:
-        transform = stages[0].transform
-
-        def learn_two(x: Any, y: Any) -> None:
-            learn(x)
-            learn_last(transform(x), y)
-
-        return learn_two
+    if len(stages) == 1:
+        (only,) = stages
+        learn_transform = only.learn_transform
+        return lambda x, y: learn_last(learn_transform(x), y)
 
     learn_transforms = [stage.learn_transform for stage in stages]
 
     def learn_all(x: Any, y: Any) -> None:
-        for learn_transform in learn_transforms:
-            x = learn_transform(x)
+        for each in learn_transforms:
+            x = each(x)
         learn_last(x, y)
 
     return learn_all

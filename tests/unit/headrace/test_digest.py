@@ -39,6 +39,9 @@ MODELS: dict[str, Factory] = {
     "union": lambda: (
         (preprocessing.StandardScaler() + preprocessing.MinMaxScaler()) | naive_bayes.GaussianNB()
     ),
+    "choices": lambda: (
+        (compose.SelectType(float) | compose.Select("a")) + compose.Select("b") | naive_bayes.GaussianNB()
+    ),
     "bayes": naive_bayes.GaussianNB,
     "tree": lambda: tree.HoeffdingTreeClassifier(grace_period=20),
     "forest": lambda: forest.ARFClassifier(n_models=2, grace_period=20, seed=7),

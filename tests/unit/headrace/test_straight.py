@@ -20,6 +20,7 @@ from river import (
     tree,
 )
 
+from headrace.features.total import Total
 from headrace.models.digest import digest
 from headrace.models.straight import Straight, straight
 
@@ -66,6 +67,19 @@ PLAIN: dict[str, Factory] = {
         + preprocessing.OneHotEncoder()
         | linear_model.LogisticRegression()
     ),
+    "union of choices": lambda: (
+        (compose.SelectType(float, str) | compose.Discard("c"))
+        + (compose.SelectType(float) | compose.Discard("b") | preprocessing.MaxAbsScaler())
+        + compose.Pipeline(compose.Select("c"))
+        + Total(("a", "b"))
+        | tree.HoeffdingTreeClassifier(grace_period=20)
+    ),
+    "scaler without deviation": numbers(
+        lambda: preprocessing.StandardScaler(with_std=False) | linear_model.LogisticRegression()
+    ),
+    "scaler of the last rows": numbers(
+        lambda: preprocessing.StandardScaler(window_size=9) | linear_model.LogisticRegression()
+    ),
     "tree": lambda: compose.Select("a", "b", "c") | tree.HoeffdingTreeClassifier(grace_period=20),
     "imputed": lambda: (
         compose.Select("a", "b")
@@ -103,6 +117,19 @@ def test_a_feature_that_is_missing_is_missing_at_the_same_place() -> None:
             model.learn_one(x, y)
             with pytest.raises(KeyError):
                 model.learn_one({"a": x["a"], "b": x["b"]}, y)
+
+    assert digest(list(ours.steps.values())) == digest(list(river.steps.values()))
+
+
+@pytest.mark.parametrize("factory", [PLAIN["scaled"], PLAIN["union"]], ids=["scaled", "union"])
+@pytest.mark.parametrize("bad", ["text", None, 10**400])
+def test_a_number_that_cannot_be_scaled_leaves_the_state_as_river_does(factory: Factory, bad: Any) -> None:
+    river, ours = flat(factory()), flat(factory())
+    for x, y in rows(20):
+        for model in (river, straight(ours)):
+            model.learn_one(x, y)
+            with pytest.raises((TypeError, OverflowError)):
+                model.learn_one({**x, "b": bad}, y)
 
     assert digest(list(ours.steps.values())) == digest(list(river.steps.values()))
 
