@@ -97,6 +97,7 @@ def test_distributions_are_watched_where_that_is_declared() -> None:
     assert {"error", "feature:b"} <= signals
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("at", [100, TURN + 60, TURN + 400])
 @pytest.mark.parametrize("policy", ["reset", "background", "window", "boost"])
 def test_a_restored_fold_goes_on_to_the_bit(policy: Any, at: int) -> None:

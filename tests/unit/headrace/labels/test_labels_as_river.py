@@ -86,7 +86,9 @@ class Ours:
 
 @pytest.mark.parametrize("delay", DELAYS)
 @pytest.mark.parametrize("model", MODELS)
-@pytest.mark.parametrize("rows", ROWS)
+@pytest.mark.parametrize(
+    "rows", [pytest.param(name, marks=[pytest.mark.slow] if name == "flights" else []) for name in ROWS]
+)
 def test_predictions_and_metric_equal_those_of_river(rows: str, model: str, delay: str) -> None:
     fresh, metric = MODELS[model]
     moment = {"moment": lambda x: x.pop("at"), "delay": DELAYS[delay]}
