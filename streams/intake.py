@@ -10,7 +10,6 @@ import asyncio
 import time
 from collections import deque
 from collections.abc import Callable, Sequence
-from contextlib import suppress
 from typing import Any, Protocol
 
 import aiokafka
@@ -269,9 +268,11 @@ class IntakePartitions:
         owned, outbox = self._owned, self._outbox
         for partition in owned.values():
             partition.is_closed = True
-        with suppress(TimeoutError):
+        try:
             async with asyncio.timeout(DRAIN_TIMEOUT_S):
                 await outbox.send()
+        except TimeoutError:
+            log.warning("intake_not_sent_in_time", seconds=DRAIN_TIMEOUT_S, partitions=len(owned))
         await asyncio.gather(*(partition.sent.drain(DRAIN_TIMEOUT_S) for partition in owned.values()))
         if owned and failpoints.armed:
             failpoints.reach("in_revoke")

@@ -99,7 +99,7 @@ def _part(step: Any) -> Part:
             step._build_plan()  # noqa: SLF001 - river's own: a pipeline that has worked has it in its state
             choose = _in_turn([each.transform_one for each in before])
             return Part(choose, None if is_choice else last.learn_one, last.transform_one, _scaling(last))
-    return Part(None, step.learn_one if _learns(step) else None, step.transform_one)
+    return Part(None, step.learn_one if _learns(step) else None, step.transform_one, _scaling(step))
 
 
 def _in_turn(transforms: list[Transform]) -> Transform | None:

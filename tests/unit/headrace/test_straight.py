@@ -74,6 +74,9 @@ PLAIN: dict[str, Factory] = {
         + Total(("a", "b"))
         | tree.HoeffdingTreeClassifier(grace_period=20)
     ),
+    "union of scalers": numbers(
+        lambda: preprocessing.StandardScaler() + preprocessing.MaxAbsScaler() | naive_bayes.GaussianNB()
+    ),
     "scaler without deviation": numbers(
         lambda: preprocessing.StandardScaler(with_std=False) | linear_model.LogisticRegression()
     ),
